@@ -11,7 +11,7 @@ from .base import Value
 from .requests import Request
 
 if TYPE_CHECKING:
-    from .batch.spec import BatchSpec
+    from .batch.scoring import ScheduledScoring
     from .release.endpoint import Endpoint, Release
 
 
@@ -91,11 +91,11 @@ class Manifester(Protocol):
         """
 
     def differences(
-        self, target: str, releases: Iterable[Release], batches: Mapping[str, tuple[Release, BatchSpec] | None]
+        self, target: str, releases: Iterable[Release], batches: Mapping[str, Sequence[ScheduledScoring]]
     ) -> Mapping[str, Sequence[ObjectChange]]:
         """What starts of these releases would change in the cluster, by endpoint; changes nothing.
 
-        ``batches``: by endpoint, the release and the schedule of its batches; None: it has no schedule.
+        ``batches``: what its releases do by schedule, by endpoint.
         Empty for another target than kubernetes. A release without an image is planned with a placeholder.
         Raises TargetError (the cluster cannot be reached, or refuses an object), Conflict (somebody else owns a field).
         """

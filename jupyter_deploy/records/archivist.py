@@ -1,11 +1,12 @@
 """The archivist: a program that compacts and clears records and ledger while releases run.
 
     python -m jupyter_deploy.records.archivist HOME --max-bytes N [--max-seconds S] [--watcher MODULE …]
-        [--to URL [--close-after S] [--spool] [--admin SOCKET]]
+        [--to URL [--close-after S] [--spool [--for-job S]] [--admin SOCKET]]
 
 A *watcher* reads the records as they come: a module with the functions of ``Watcher``. ``--to``: closed files are
 uploaded to a bucket; with ``--spool`` they are removed then, and on SIGTERM the program goes on until the processes
-that write segments have ended and everything is uploaded, or until it is killed.
+that write segments have ended and everything is uploaded, or until it is killed. ``--for-job`` is for one process that
+writes, ends and is to be waited for: the program ends after it without a signal.
 
 Every few seconds it checks with a few system calls whether work is due, and does the work in a child process, so that
 its memory is released. If work is due again soon, as while records come fast, the child stays and does it: its imports
@@ -23,7 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from math import inf
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_deploy.domain.errors import DeployError
+from jupyter_deploy.serving.telemetry.writers import WRITERS_FILE
 from jupyter_deploy.system.unix_http import accepts
 
 from . import retention, rotation, segments, shipping
@@ -142,6 +144,32 @@ def _collect_failure(failures: list[str]) -> Iterator[None]:
 
 def main() -> None:
     """Check for ever; with ``--once`` do the work that is due and exit."""
+    options = _parser().parse_args()
+    limits = Limits(options.max_bytes, options.max_seconds)
+    watchers: list[Any] = [import_module(name) for name in options.watcher]
+    uploads = Uploads(options.to, options.close_after, options.spool, options.admin) if options.to else None
+    is_due = partial(due, options.home, limits, watchers, uploads)
+    if options.once:
+        os.nice(_NICE)  # requests have priority
+        gc.disable()  # while it imports, a fifth of its time would be a search for cycles
+        work = partial(maintain, options.home, limits, watchers, uploads)
+        failures = _work(work)
+        if options.stay:
+            failures = _stay(work, is_due, min(options.every, CHECK_SECONDS), failures)
+        sys.exit(1 if failures else 0)
+    command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", *sys.argv[1:], "--once"]
+    ending = threading.Event()
+    if options.spool:
+        signal.signal(signal.SIGTERM, lambda *_: ending.set())
+    if options.for_job is not None:
+        threading.Thread(target=_await_job, args=(options.home, options.for_job, ending), daemon=True).start()
+    if options.ready:
+        options.ready.touch(mode=0o600)
+    _watch(options, command, ending, is_due)
+    _finish(options.home, options.admin, [*command, "--close-after", "0"], options.for_job)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="Compact and clear the records of a home.")
     parser.add_argument("home", type=Path)
     parser.add_argument("--max-bytes", type=int, required=True)
@@ -154,34 +182,28 @@ def main() -> None:
     parser.add_argument("--to", help="URL of a bucket to which closed files are uploaded")
     parser.add_argument("--close-after", type=float, default=300.0, help="seconds after which a segment is closed")
     parser.add_argument("--spool", action="store_true", help="remove what is uploaded, and end after the writers")
+    parser.add_argument(
+        "--for-job",
+        type=float,
+        metavar="SECONDS",
+        help="with --spool: end after the first writers; so long they may take to come, and the last upload after them",
+    )
     parser.add_argument("--admin", help="the admin socket of the gateway whose ledger is in this folder")
-    options = parser.parse_args()
-    limits = Limits(options.max_bytes, options.max_seconds)
-    watchers: list[Any] = [import_module(name) for name in options.watcher]
-    uploads = Uploads(options.to, options.close_after, options.spool, options.admin) if options.to else None
-    if options.once:
-        os.nice(_NICE)  # requests have priority
-        gc.disable()  # while it imports, a fifth of its time would be a search for cycles
-        work = partial(maintain, options.home, limits, watchers, uploads)
-        failures = _work(work)
-        if options.stay:
-            is_due = partial(due, options.home, limits, watchers, uploads)
-            failures = _stay(work, is_due, min(options.every, CHECK_SECONDS), failures)
-        sys.exit(1 if failures else 0)
-    command = [sys.executable, "-P", "-m", "jupyter_deploy.records.archivist", *sys.argv[1:], "--once"]
-    ending = threading.Event()
-    if options.spool:
-        signal.signal(signal.SIGTERM, lambda *_: ending.set())
-    if options.ready:
-        options.ready.touch(mode=0o600)
+    return parser
+
+
+def _watch(
+    options: argparse.Namespace, command: Sequence[str], ending: threading.Event, is_due: Callable[[], bool]
+) -> None:
+    """Work in a child process whenever work is due, until the end comes."""
     retry = options.every if options.spool else _RETRY_SECONDS
     worked = -inf
     while not ending.is_set():
         pause = options.every
         try:
-            if due(options.home, limits, watchers, uploads):
+            if is_due():
                 begun = time.monotonic()
-                stays = watchers and not options.spool and begun - worked < _SOON_SECONDS
+                stays = options.watcher and not options.spool and begun - worked < _SOON_SECONDS
                 worked = begun
                 if subprocess.run([*command, "--stay"] if stays else command, check=False).returncode:
                     pause = max(pause, retry)
@@ -189,7 +211,18 @@ def main() -> None:
             _print(str(error))
             pause = max(pause, retry)
         ending.wait(pause)
-    _finish(options.home, options.admin, [*command, "--close-after", "0"])
+
+
+def _await_job(home: Path, seconds: float, ending: threading.Event) -> None:
+    """Set the end once the first writers have ended, or none has come for so many seconds."""
+    deadline, looks = time.monotonic() + seconds, 0
+    while looks < 2:  # a writer may just make its file and have no lock yet
+        time.sleep(_LAST_SECONDS)
+        with suppress(DeployError, OSError):  # an unreadable folder: look again
+            came = any((folder / WRITERS_FILE).exists() for folder in segments.folders_of_segments(home))
+            ended = not _has_writers(home) and (came or time.monotonic() > deadline)
+            looks = looks + 1 if ended else 0
+    ending.set()
 
 
 def _work(work: Callable[[], list[str]]) -> list[str]:
@@ -221,14 +254,28 @@ def _stay(work: Callable[[], list[str]], is_due: Callable[[], bool], every: floa
     return failures
 
 
-def _finish(home: Path, admin: str | None, command: Sequence[str]) -> None:
-    """Upload until no writer is left and a last pass has uploaded everything; the platform kills it if that lasts."""
+def _finish(home: Path, admin: str | None, command: Sequence[str], seconds: float | None) -> None:
+    """Upload until no writer is left and a last pass has uploaded everything.
+
+    The platform kills it if that lasts; after a job it lasts so many ``seconds`` at most, since nothing else would end
+    it.
+    """
+    deadline = inf
     while True:
-        ended = not any(segments.has_writers(folder) for folder in segments.folders_of_segments(home))
-        ended = ended and not (admin and accepts(admin))
+        ended = not _has_writers(home) and not (admin and accepts(admin))
         if subprocess.run(command, check=False).returncode == 0 and ended and not shipping.left(home):
             return
+        if ended and seconds is not None:
+            deadline = min(deadline, time.monotonic() + seconds)
+        if time.monotonic() > deadline:
+            _print(f"records are lost: they could not be uploaded within {seconds:g} s after the job")
+            return
         time.sleep(_LAST_SECONDS)
+
+
+def _has_writers(home: Path) -> bool:
+    """Return whether a process lives that may write segments."""
+    return any(segments.has_writers(folder) for folder in segments.folders_of_segments(home))
 
 
 def _print(line: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.batch.requests import BatchRequest
+from jupyter_deploy.domain.batch.scoring import ScheduledScoring, scheduled_scorings
 from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
@@ -29,6 +30,7 @@ from jupyter_deploy.domain.release.document_requests import (
     with_absolute_paths,
 )
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.requests import (
     DeployRequest,
     LabelRequest,
@@ -59,7 +61,7 @@ def plan(request: PlanRequest, ports: Ports, report: Report) -> list[EndpointPla
     documents = _documents(request, ports)
     plans = []
     started: defaultdict[str, list[Release]] = defaultdict(list)
-    scheduled: defaultdict[str, dict[str, tuple[Release, BatchSpec] | None]] = defaultdict(dict)
+    scheduled: defaultdict[str, dict[str, Sequence[ScheduledScoring]]] = defaultdict(dict)
     for number, document in enumerate(documents, 1):
         report(Step(number=number, total=len(documents), title=f"planning {document.name}"))
         before, _, changes = _planned(document, request, ports, reason="")
@@ -68,8 +70,8 @@ def plan(request: PlanRequest, ports: Ports, report: Report) -> list[EndpointPla
             releases = _releases_of(document, before, changes, ports)
             started[document.target] += releases
             if (spec := _batches_of(before, changes)) or (before and before.batch):
-                stable = next(one for one in releases if one.tag == _stable_of(document, before))
-                scheduled[document.target][document.name] = (stable, spec) if spec else None
+                after = _scheduled(document, before, releases, spec)
+                scheduled[document.target][document.name] = scheduled_scorings(after)
     objects: dict[str, Sequence[ObjectChange]] = {}
     for target, releases in started.items():
         objects |= ports.manifester.differences(target, releases, scheduled[target])
@@ -177,8 +179,7 @@ def _require_schedulable(
     if batches is None:
         return
     stable = _stable_of(document, before)
-    shadows = document.traffic.shadow if document.traffic else before.traffic.shadows if before else {}
-    for tag in (stable, *(shadows if batches.role == "shadow" else ())):
+    for tag in (stable, *(_shadows_of(document, before) if batches.role == "shadow" else ())):
         require_readable_by_schedule(document.name, tag, secrets[tag])
 
 
@@ -189,6 +190,25 @@ def _batches_of(before: Endpoint | None, changes: Sequence[DocumentChange]) -> B
         if isinstance(request, BatchRequest):
             batches = None if request.stop else wanted_schedule(request)
     return batches
+
+
+def _scheduled(
+    document: EndpointDocument, before: Endpoint | None, releases: Sequence[Release], batches: BatchSpec | None
+) -> Endpoint:
+    """Return the endpoint after the changes, as far as its runs by schedule depend on it."""
+    known = before or Endpoint.first(releases[0], document.target)
+    traffic = Traffic(stable=_stable_of(document, before), shadows=_shadows_of(document, before))
+    after = known.model_copy(update={"releases": tuple(releases), "traffic": traffic, "batch": batches})
+    return after.recording(document.record, document.record_sample)
+
+
+def _shadows_of(document: EndpointDocument, before: Endpoint | None) -> dict[str, float]:
+    """Return the shadows after the changes; without traffic in the document, a new release becomes one."""
+    if document.traffic:
+        return document.traffic.shadow
+    known = {one.tag for one in before.releases} if before else {document.first}
+    new = {one.tag: 100.0 for one in document.releases if one.tag not in known}
+    return {**(before.traffic.shadows if before else {}), **new}
 
 
 def _stable_of(document: EndpointDocument, before: Endpoint | None) -> str:

@@ -63,7 +63,7 @@ def run(
         runs=all_runs,
         live=tuple(options.live),
         seconds=time.monotonic() - began,
-        notes=(*options.notes, *_notes(planned, candidate, ports), *subgroup_notes(all_runs)),
+        notes=(*options.notes, *_notes(planned, candidate, options, ports), *subgroup_notes(all_runs)),
         stopped=None if stopped is None else "interrupted" if isinstance(stopped, KeyboardInterrupt) else "terminated",
         verdict=worst((*(run.verdict for run in all_runs), *(gate.verdict for gate in options.live))),
     )
@@ -108,8 +108,9 @@ def in_words(error: Exception) -> str:
     return error.message if isinstance(error, DeployError) else f"{type(error).__name__}: {error}"
 
 
-def _notes(planned: Sequence[Planned], candidate: Candidate, ports: Ports) -> list[str]:
-    return [*_notes_on_stable(planned, candidate), *_notes_on_attempts(planned, candidate, ports)]
+def _notes(planned: Sequence[Planned], candidate: Candidate, options: RunOptions, ports: Ports) -> list[str]:
+    counted = _notes_on_attempts(planned, candidate, ports) if options.counts_attempts else []
+    return [*_notes_on_stable(planned, candidate), *counted]
 
 
 def _notes_on_attempts(planned: Sequence[Planned], candidate: Candidate, ports: Ports) -> list[str]:

@@ -23,7 +23,7 @@ from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.requests import Step
 from jupyter_deploy.domain.validation.model_calls import AGREEMENT, metrics_of_calls
 from jupyter_deploy.domain.validation.ports import Job, Ran, Served
-from jupyter_deploy.domain.validation.validation import GateResult, Metric, Run, Underway, titles
+from jupyter_deploy.domain.validation.validation import GateResult, Metric, Run, Trigger, Underway, titles
 
 from .gates.attempts import GateAttempts
 from .run_plan import Planned, compares
@@ -57,10 +57,15 @@ class RunOptions:
     cold: bool = False
     cwd: Path | None = None
     executed: Path | None = None
-    trigger: Literal["validate", "deploy", "traffic", "promote"] = "validate"
+    trigger: Trigger = "validate"
     notes: Sequence[str] = ()
     runs: Sequence[Run] = ()
     live: Sequence[GateResult] = ()
+
+    @property
+    def counts_attempts(self) -> bool:
+        """Whether a repetition is one more attempt at the gates: those of a batch ask about other answers each time."""
+        return self.trigger != "batch"
 
 
 Side = Literal["candidate", "stable"]
@@ -304,7 +309,7 @@ class Runs:
         attempts = GateAttempts(
             planned,
             self._ports,
-            snapshot=self._candidate.snapshot,
+            snapshot=self._candidate.snapshot if self._options.counts_attempts else None,
             stable=self._candidate.stable,
             metrics=done.metrics,
             stable_metrics=stable,

@@ -260,6 +260,14 @@ export interface BatchSpecInput {
    * shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both.
    */
   role?: 'stable' | 'shadow';
+  /**
+   * A validation notebook that judges the answers of each complete run (repeatable); its parameter 'sink' is their folder.
+   */
+  validate?: string[];
+  /**
+   * A condition on the notebooks' metrics, such as 'share_of_yes <= 0.3' (repeatable).
+   */
+  gate?: string[];
 }
 /**
  * The stream of an endpoint: what is read, and where the answers go; a part of its document too.
@@ -456,6 +464,8 @@ export interface AutomlRequest {
  *     Refused rows by reason, the most frequent ones.
  * replaced
  *     Partitions whose former answers are replaced, since the file or the release changed.
+ * validation
+ *     The judgement of the answers in the sink; None: nothing was asked, or the batch is not complete.
  */
 export interface Batch {
   endpoint: string;
@@ -475,6 +485,7 @@ export interface Batch {
   seconds: number;
   max_errors: string;
   shadows: ShadowBatch[];
+  validation: Validation | null;
 }
 /**
  * The answers of a shadow to the rows of a batch; ``problem``: why it has none, empty: it has.
@@ -487,6 +498,157 @@ export interface ShadowBatch {
   rows: number;
   refused: number;
   problem: string;
+}
+/**
+ * A run of validation notebooks against gates.
+ *
+ * ``snapshot`` was validated (None: the notebooks call no model) and compared with ``stable``. ``trigger`` is the
+ * verb that started it; ``forced`` is the reason of ``--force``.
+ */
+export interface Validation {
+  id: string;
+  at: string;
+  by: string;
+  trigger: 'validate' | 'deploy' | 'traffic' | 'promote' | 'batch';
+  snapshot: string | null;
+  endpoint: string | null;
+  stable: string | null;
+  runs: Run[];
+  /**
+   * Gates on the comparison of live traffic.
+   */
+  live: GateResult[];
+  seconds: number;
+  /**
+   * An HTML page with all of it.
+   */
+  report: string | null;
+  /**
+   * Which report could not be written, and why.
+   */
+  unreported: string;
+  forced: string | null;
+  /**
+   * What else is to be known, such as what was left out.
+   */
+  notes: string[];
+  /**
+   * It was ended before all had run: by Ctrl-C, or by a polite kill.
+   */
+  stopped: ('interrupted' | 'terminated') | null;
+  /**
+   * The worst of its runs and gates.
+   */
+  verdict: 'pass' | 'fail' | 'inconclusive';
+}
+/**
+ * One validation notebook, run once with one set of parameters.
+ */
+export interface Run {
+  notebook: string;
+  parameters: {
+    [k: string]: unknown;
+  };
+  kernel: string;
+  status: 'done' | 'raised' | 'timeout' | 'died' | 'interrupted' | 'not run';
+  seconds: number;
+  metrics: Metric[];
+  /**
+   * Of the same notebook, asked of stable.
+   */
+  stable_metrics: Metric[];
+  checks: Check[];
+  gates: GateResult[];
+  error: CellError | null;
+  /**
+   * Why it was not run, or not to its end.
+   */
+  detail: string;
+  /**
+   * The notebook as it ran.
+   */
+  executed: string | null;
+  executed_stable: string | null;
+  /**
+   * A digest of all that its result depends on; empty: not to be reused.
+   */
+  key: string;
+}
+/**
+ * A figure that a notebook measured.
+ *
+ * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
+ * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
+ * replicate i has the same resampled rows in every run over as many rows. ``clusters`` numbers each row's cluster,
+ * such as its patient: rows of one cluster are alike. Documents have none of these.
+ */
+export interface Metric {
+  name: string;
+  value: number;
+  /**
+   * Of how many rows; None: not said.
+   */
+  n: number | null;
+  /**
+   * The subgroup that it is of, such as {'sex': 'F'}.
+   */
+  group: {
+    [k: string]: string;
+  };
+  statistic: string;
+  /**
+   * Which cell of the notebook, from 1.
+   */
+  cell: number | null;
+  /**
+   * Of the value; None: it was given without rows.
+   */
+  interval: Interval | null;
+}
+export interface Interval {
+  low: number;
+  high: number;
+  level: number;
+}
+/**
+ * A condition that a notebook checked.
+ */
+export interface Check {
+  name: string;
+  passed: boolean;
+  detail: string;
+  cell: number | null;
+}
+/**
+ * A gate and whether it holds; ``sentence`` explains it in one line, ``method`` names the statistic behind it.
+ */
+export interface GateResult {
+  expression: string;
+  /**
+   * Where it stands: the notebook, nbdeploy.yaml, the endpoint, …
+   */
+  origin: string;
+  verdict: 'pass' | 'fail' | 'inconclusive';
+  sentence: string;
+  method: string;
+  value: number | null;
+  interval: Interval | null;
+  stable: number | null;
+  threshold: number | null;
+  n: number | null;
+  /**
+   * Attempts at this gate since its last pass, this one included.
+   */
+  attempt: number;
+}
+/**
+ * The error of a cell; ``traceback`` has no colours and no secrets.
+ */
+export interface CellError {
+  cell: number;
+  ename: string;
+  evalue: string;
+  traceback: string;
 }
 /**
  * Answer the rows of files by a release, once or with --schedule again and again.
@@ -541,6 +703,14 @@ export interface BatchRequest {
    */
   max_errors?: string;
   /**
+   * A validation notebook that judges the answers of each complete run (repeatable); its parameter 'sink' is their folder.
+   */
+  validate?: string[];
+  /**
+   * A condition on the notebooks' metrics, such as 'share_of_yes <= 0.3' (repeatable).
+   */
+  gate?: string[];
+  /**
    * kubernetes: a Job of the release's image, on the endpoint's cluster; buckets only.
    */
   run_on?: 'local' | 'kubernetes';
@@ -562,7 +732,7 @@ export interface BatchRequest {
   reason?: string;
 }
 /**
- * One run of a schedule.
+ * One run of a schedule by one release: stable, or a shadow.
  *
  * Attributes
  * ----------
@@ -576,6 +746,8 @@ export interface BatchRequest {
  *     Moments of the schedule that came while it ran, and were left out.
  * problem
  *     Why it failed; empty: it did not.
+ * validation
+ *     The judgement of its answers; None: nothing was asked.
  */
 export interface BatchRun {
   due: string;
@@ -588,6 +760,31 @@ export interface BatchRun {
   problem: string;
   missed: number;
   overlapped: number;
+  validation: Validated | null;
+}
+/**
+ * The short form of the last validation that a release was added or promoted by.
+ *
+ * ``said`` has the reasons of the verdict; ``forced`` is the reason of ``--force`` in this or a former validation.
+ * ``keys`` are those of its runs (``Run.key``), ``keys_alone`` the keys of the same runs without a stable release.
+ */
+export interface Validated {
+  id: string;
+  at: string;
+  verdict: 'pass' | 'fail' | 'inconclusive';
+  said: string;
+  lines: ResultLine[];
+  report: string | null;
+  forced: string | null;
+  keys: string[];
+  keys_alone: string[];
+}
+/**
+ * One result of a validation in one sentence: of a gate, a check, or a notebook that did not end.
+ */
+export interface ResultLine {
+  verdict: 'pass' | 'fail' | 'inconclusive';
+  sentence: string;
 }
 /**
  * The batches of an endpoint by schedule: what is read, where the answers go, when; a part of its document too.
@@ -625,6 +822,14 @@ export interface BatchSpecOutput {
    * shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both.
    */
   role: 'stable' | 'shadow';
+  /**
+   * A validation notebook that judges the answers of each complete run (repeatable); its parameter 'sink' is their folder.
+   */
+  validate: string[];
+  /**
+   * A condition on the notebooks' metrics, such as 'share_of_yes <= 0.3' (repeatable).
+   */
+  gate: string[];
 }
 /**
  * The observed state of a schedule: whether its program runs, when the next run is due, and its runs.
@@ -734,11 +939,6 @@ export interface Score {
   interval: Interval | null;
   method: string;
   why: string;
-}
-export interface Interval {
-  low: number;
-  high: number;
-  level: number;
 }
 /**
  * The metric in one subgroup of the rows.
@@ -948,15 +1148,6 @@ export interface CandidatesViewRequest {
   constraints?: string;
 }
 /**
- * The error of a cell; ``traceback`` has no colours and no secrets.
- */
-export interface CellError {
-  cell: number;
-  ename: string;
-  evalue: string;
-  traceback: string;
-}
-/**
  * A named item that was added, removed or changed; an absent value is null.
  */
 export interface Change {
@@ -971,15 +1162,6 @@ export interface Change {
 export interface Changes {
   predecessor: string;
   words: string[];
-}
-/**
- * A condition that a notebook checked.
- */
-export interface Check {
-  name: string;
-  passed: boolean;
-  detail: string;
-  cell: number | null;
 }
 /**
  * The choice that led to a release: the chosen row, and the rows that it was chosen among.
@@ -2612,30 +2794,6 @@ export interface Lookup {
   keys: unknown[];
 }
 /**
- * The short form of the last validation that a release was added or promoted by.
- *
- * ``said`` has the reasons of the verdict; ``forced`` is the reason of ``--force`` in this or a former validation.
- * ``keys`` are those of its runs (``Run.key``), ``keys_alone`` the keys of the same runs without a stable release.
- */
-export interface Validated {
-  id: string;
-  at: string;
-  verdict: 'pass' | 'fail' | 'inconclusive';
-  said: string;
-  lines: ResultLine[];
-  report: string | null;
-  forced: string | null;
-  keys: string[];
-  keys_alone: string[];
-}
-/**
- * One result of a validation in one sentence: of a gate, a check, or a notebook that did not end.
- */
-export interface ResultLine {
-  verdict: 'pass' | 'fail' | 'inconclusive';
-  sentence: string;
-}
-/**
  * A validation that each release of an endpoint has to pass.
  *
  * ``notebook`` None: gates on the comparison of live traffic alone. ``traffic``: the amount of recorded traffic for
@@ -4000,28 +4158,6 @@ export interface Snippet {
   text: string;
 }
 /**
- * A gate and whether it holds; ``sentence`` explains it in one line, ``method`` names the statistic behind it.
- */
-export interface GateResult {
-  expression: string;
-  /**
-   * Where it stands: the notebook, nbdeploy.yaml, the endpoint, …
-   */
-  origin: string;
-  verdict: 'pass' | 'fail' | 'inconclusive';
-  sentence: string;
-  method: string;
-  value: number | null;
-  interval: Interval | null;
-  stable: number | null;
-  threshold: number | null;
-  n: number | null;
-  /**
-   * Attempts at this gate since its last pass, this one included.
-   */
-  attempt: number;
-}
-/**
  * Remove unused images from this machine's store, and unused snapshots of deleted endpoints.
  *
  * Registries are not touched. Images of endpoints, of revisions in their history, of publications and of containers
@@ -4529,37 +4665,6 @@ export interface Marker {
   words: string;
   by: string;
   reason: string;
-}
-/**
- * A figure that a notebook measured.
- *
- * The value is the ``statistic`` of ``rows``, one number a row, in the notebook's order; they pair a candidate with
- * stable. ``replicates`` are bootstrap replicates of a figure without per-row numbers, such as an area under a curve;
- * replicate i has the same resampled rows in every run over as many rows. ``clusters`` numbers each row's cluster,
- * such as its patient: rows of one cluster are alike. Documents have none of these.
- */
-export interface Metric {
-  name: string;
-  value: number;
-  /**
-   * Of how many rows; None: not said.
-   */
-  n: number | null;
-  /**
-   * The subgroup that it is of, such as {'sex': 'F'}.
-   */
-  group: {
-    [k: string]: string;
-  };
-  statistic: string;
-  /**
-   * Which cell of the notebook, from 1.
-   */
-  cell: number | null;
-  /**
-   * Of the value; None: it was given without rows.
-   */
-  interval: Interval | null;
 }
 /**
  * The written files.
@@ -5757,39 +5862,6 @@ export interface RollbackRequest {
   reason?: string;
 }
 /**
- * One validation notebook, run once with one set of parameters.
- */
-export interface Run {
-  notebook: string;
-  parameters: {
-    [k: string]: unknown;
-  };
-  kernel: string;
-  status: 'done' | 'raised' | 'timeout' | 'died' | 'interrupted' | 'not run';
-  seconds: number;
-  metrics: Metric[];
-  /**
-   * Of the same notebook, asked of stable.
-   */
-  stable_metrics: Metric[];
-  checks: Check[];
-  gates: GateResult[];
-  error: CellError | null;
-  /**
-   * Why it was not run, or not to its end.
-   */
-  detail: string;
-  /**
-   * The notebook as it ran.
-   */
-  executed: string | null;
-  executed_stable: string | null;
-  /**
-   * A digest of all that its result depends on; empty: not to be reused.
-   */
-  key: string;
-}
-/**
  * What a search for models needs; its fields as they are typed so far.
  */
 export interface SearchFormRequest {
@@ -6182,48 +6254,6 @@ export interface ValidateRequest {
    * Annotations and a job summary, in a GitHub workflow.
    */
   github?: boolean;
-}
-/**
- * A run of validation notebooks against gates.
- *
- * ``snapshot`` was validated (None: the notebooks call no model) and compared with ``stable``. ``trigger`` is the
- * verb that started it; ``forced`` is the reason of ``--force``.
- */
-export interface Validation {
-  id: string;
-  at: string;
-  by: string;
-  trigger: 'validate' | 'deploy' | 'traffic' | 'promote';
-  snapshot: string | null;
-  endpoint: string | null;
-  stable: string | null;
-  runs: Run[];
-  /**
-   * Gates on the comparison of live traffic.
-   */
-  live: GateResult[];
-  seconds: number;
-  /**
-   * An HTML page with all of it.
-   */
-  report: string | null;
-  /**
-   * Which report could not be written, and why.
-   */
-  unreported: string;
-  forced: string | null;
-  /**
-   * What else is to be known, such as what was left out.
-   */
-  notes: string[];
-  /**
-   * It was ended before all had run: by Ctrl-C, or by a polite kill.
-   */
-  stopped: ('interrupted' | 'terminated') | null;
-  /**
-   * The worst of its runs and gates.
-   */
-  verdict: 'pass' | 'fail' | 'inconclusive';
 }
 /**
  * One validation; ``trigger`` is the verb that asked for it, ``release`` its tag (empty: no model was asked).

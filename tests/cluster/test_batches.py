@@ -1,4 +1,4 @@
-"""Batches in the cluster: a CronJob of the stable release's image over a bucket, and a Job at once."""
+"""Batches in the cluster: a CronJob of a release's image over a bucket, a Job at once, and their records."""
 
 import signal
 import subprocess
@@ -46,7 +46,7 @@ class Tables:
 
     def scores(self, folder):
         """The answers by id; each id once."""
-        parts = [name for name in self.names(folder) if "/_" not in name]
+        parts = [name for name in self.names(folder) if "/_" not in name.removeprefix(f"records/{folder}")]
         table = pa.concat_tables(pq.read_table(name, filesystem=self.system) for name in parts).to_pandas()
         assert table["id"].is_unique
         return table.set_index("id")["prediction"].sort_index()
@@ -62,18 +62,32 @@ def tables(bucket):
 
 
 @pytest.fixture(scope="module")
-def scoring(prepared, cluster, namespace, bucket):
-    """The user, whose pods have the bucket's key."""
-    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "bucket"}, "stringData": bucket.variables}
-    cluster.kubectl("-n", namespace, "apply", "-f", "-", document=secret)
-    prepared.environment |= {"NBDEPLOY_KUBERNETES__RECORDS_SECRET": "bucket"}
-    return prepared
+def scoring(recording):
+    """The user, whose pods have the bucket's key and send their records there."""
+    return recording
 
 
 @pytest.fixture(scope="module")
 def other(models):
     """The tag of a second release."""
     return models[0][0.01]
+
+
+@pytest.fixture
+def ran(cluster, namespace):
+    """Wait for a Job of a CronJob."""
+
+    def run(cron, name):
+        cluster.kubectl("-n", namespace, "create", "-f", "-", document=job_of(cron, name))
+        cluster.kubectl("-n", namespace, "wait", "--for=condition=Complete", f"job/{name}", f"--timeout={SECONDS}s")
+
+    return run
+
+
+@pytest.fixture
+def crons(cluster, namespace):
+    """Return the CronJobs by name."""
+    return lambda: cron_jobs(cluster, namespace)
 
 
 @pytest.fixture(scope="module")
@@ -117,27 +131,23 @@ def job_of(cron, name):
 
 
 def test_a_document_serves_requests_and_a_schedule_whose_job_scores_each_row_once(
-    scoring, cluster, namespace, tables, document
+    scoring, crons, ran, tables, document
 ):
     tables.put("rows/day=1/a.parquet", range(40, 90))
     tables.put("rows/day=2/a.parquet", range(100, 130))
     ids = [*range(40, 90), *range(100, 130)]
     planned = written(scoring, "plan", document)
     assert "CronJob nbd-batch-churn" in [one["object"] for one in planned["objects"] if one["action"] == "create"]
-    assert not cron_jobs(cluster, namespace)
+    assert not crons()
     written(scoring, "apply", document)
     assert written(scoring, "plan", document)["changes"] == []
-    (cron,) = cron_jobs(cluster, namespace).values()
+    (cron,) = crons().values()
     assert cron["spec"]["concurrencyPolicy"] == "Forbid"
     (release,) = scoring.json("describe", "churn")["releases"]
     assert container_of(cron)["image"] == release["image"]
 
-    def run(name):
-        cluster.kubectl("-n", namespace, "create", "-f", "-", document=job_of(cron, name))
-        cluster.kubectl("-n", namespace, "wait", "--for=condition=Complete", f"job/{name}", f"--timeout={SECONDS}s")
-
     began = time.monotonic()
-    run("first")
+    ran(cron, "first")
     print(f"a Job of the CronJob: {time.monotonic() - began:.1f} s")
     scores = tables.scores("scores")
     assert list(scores.index) == ids
@@ -149,8 +159,21 @@ def test_a_document_serves_requests_and_a_schedule_whose_job_scores_each_row_onc
     assert state["runs"][0]["ended"]
     assert "80 rows by churn:" in scoring.run("describe", "churn").stdout
 
+    def recorded():
+        """The rows of each request and of each file of the batch, once all are there."""
+        found = [one for one in scoring.json("logs", "churn", "--limit", "1000") if one["role"] != "probe"]
+        assert {(one["release"], one["role"]) for one in found} <= {(release["tag"], "stable")}
+        rows = {one["request_id"]: one["rows"] for one in found}
+        return sorted(rows.values()) == [1, 30, 50] and rows
+
+    rows = until(recorded, timeout=SECONDS)
+    assert sum(one.startswith("batch-") for one in rows) == 2
+    drift = scoring.json("drift", "churn")
+    assert (drift["state"], drift["requests"], drift["rows"]) == ("watching", 3, 81)
+    assert drift["origin"]["inputs"] == "500 of 500 rows of the training table"
+
     before = tables.names("scores")
-    run("second")
+    ran(cron, "second")
     assert {name for name in before if "/part-" in name} == {
         name for name in tables.names("scores") if "/part-" in name
     }
@@ -178,6 +201,44 @@ def test_the_cronjob_has_the_image_of_the_revisions_stable_release(scoring, clus
     assert ended == ["delete"]
     scoring.run("batch", "churn", "--stop")
     until(lambda: not cron_jobs(cluster, namespace))
+
+
+@pytest.fixture
+def both(document, other):
+    """The document with a shadow, which scores by the schedule too."""
+    batch = {"source": "s3://records/pairs", "sink": "s3://records/both", "schedule": NEVER, "role": "shadow"}
+    return document | {
+        "releases": [*document["releases"], {"tag": other}],
+        "traffic": {"stable": document["releases"][0]["tag"], "shadow": {other: 100}},
+        "serve": {"http": {}, "batch": batch | {"keep": ["id"]}},
+    }
+
+
+def test_a_shadow_scores_by_a_cronjob_of_its_own_and_is_compared_with_stable(scoring, crons, ran, tables, both):
+    stable, (other,) = both["traffic"]["stable"], both["traffic"]["shadow"]
+    tables.put("pairs/a.parquet", range(30, 70))
+    tables.put("pairs/b.parquet", range(70, 80))
+    planned = written(scoring, "plan", both)
+    version = other.partition(":")[2]
+    created = [one["object"] for one in planned["objects"] if one["action"] == "create"]
+    assert f"CronJob nbd-batch-churn-shadow-{version}" in created
+    written(scoring, "apply", both)
+    assert written(scoring, "plan", both)["changes"] == []
+    for name, cron in crons().items():
+        ran(cron, f"by-{name}")
+    assert list(tables.scores("both")) == expected(range(30, 80), 120)
+    assert list(tables.scores(f"both/_shadow/{version}")) == expected(range(30, 80), 110)
+    runs = scoring.json("batch", "churn")["state"]["runs"]
+    assert {(one["release"], one["rows"], one["problem"]) for one in runs} == {(stable, 50, ""), (other, 50, "")}
+
+    def compared():
+        found = scoring.json("compare", "churn", check=False)
+        return found if found.get("pairs") == 2 else None
+
+    assert until(compared, timeout=SECONDS)["candidate"] == other
+    alone = both["serve"]["batch"] | {"role": "stable"}
+    written(scoring, "apply", both | {"serve": {"batch": alone}})
+    assert list(crons()) == ["nbd-batch-churn"]
 
 
 def test_a_schedule_of_a_cluster_reads_buckets_alone(scoring):

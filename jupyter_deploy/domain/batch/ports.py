@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
 
 class BatchRecording(Value):
-    """How the answers of a batch are recorded: ``folder`` of the release's records, and the endpoint's mode."""
+    """How the answers of a batch are recorded: ``folder`` of the release's records, and the endpoint's mode.
+
+    ``folder`` is one of this machine; a cluster's pod has its own.
+    """
 
     folder: str
     endpoint: str

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Literal
 
 from pydantic import Field
 
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Reason, Request
 
-from .spec import SCHEDULE, SINK, SOURCE, Format, Keep, MaxErrors, Role, Workers
+from .spec import SCHEDULE, SINK, SOURCE, Format, Gates, Keep, MaxErrors, Notebooks, Role, Workers
+
+# pydantic warns of a field with the name of a deprecated method.
+warnings.filterwarnings("ignore", 'Field name "validate" in "BatchRequest" shadows', UserWarning)
 
 
 class BatchRequest(Request):
@@ -35,6 +39,8 @@ class BatchRequest(Request):
     format: Format = "parquet"
     workers: Workers = None
     max_errors: MaxErrors = "0"
+    validate: Notebooks = ()  # type: ignore[assignment]
+    gate: Gates = ()
     run_on: Literal["local", "kubernetes"] = Field(
         default="local",
         description="kubernetes: a Job of the release's image, on the endpoint's cluster; buckets only.",

@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field
 
 from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.validation.validated import Validated
+from jupyter_deploy.domain.validation.validation import Validation
 
 from .spec import BatchSpec
 
@@ -45,6 +47,8 @@ class Batch(Value):
         Refused rows by reason, the most frequent ones.
     replaced
         Partitions whose former answers are replaced, since the file or the release changed.
+    validation
+        The judgement of the answers in the sink; None: nothing was asked, or the batch is not complete.
     """
 
     endpoint: str
@@ -62,10 +66,11 @@ class Batch(Value):
     seconds: float = 0.0
     max_errors: str = "0"
     shadows: tuple[ShadowBatch, ...] = ()
+    validation: Validation | None = None
 
 
 class BatchRun(Value):
-    """One run of a schedule.
+    """One run of a schedule by one release: stable, or a shadow.
 
     Attributes
     ----------
@@ -79,6 +84,8 @@ class BatchRun(Value):
         Moments of the schedule that came while it ran, and were left out.
     problem
         Why it failed; empty: it did not.
+    validation
+        The judgement of its answers; None: nothing was asked.
     """
 
     due: datetime
@@ -91,10 +98,16 @@ class BatchRun(Value):
     problem: str = ""
     missed: int = 0
     overlapped: int = 0
+    validation: Validated | None = None
+
+    @property
+    def of_shadow(self) -> BatchRun:
+        """The run with the shadow's name in the problem: stable's name is known."""
+        return self.model_copy(update={"problem": f"{self.release}: {self.problem}"}) if self.problem else self
 
     @property
     def words(self) -> str:
-        """The outcome in short: ``1,000 rows by churn:abc, 3 refused``."""
+        """The outcome in short: ``1,000 rows by churn:abc, 3 refused; ✓ 1 gate holds``."""
         if self.ended is None:
             outcome = f"running; a try failed: {self.problem}" if self.problem else "running"
         elif self.problem:
@@ -102,7 +115,8 @@ class BatchRun(Value):
         else:
             refused = f", {self.refused:,} refused" if self.refused else ""
             more = ": MORE than --max-errors" if self.too_many_refused else ""
-            outcome = f"{self.rows:,} rows by {self.release}{refused}{more}"
+            judged = f"; {self.validation.words}" if self.validation else ""
+            outcome = f"{self.rows:,} rows by {self.release}{refused}{more}{judged}"
         told = [(self.missed, "missed before it"), (self.overlapped, "left out while it ran")]
         return "; ".join((outcome, *(f"{count:,} {words}" for count, words in told if count)))
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from jupyter_deploy.domain.base import Value
+from jupyter_deploy.domain.base import FilePath, Value
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.validation.parameters import Texts
 
 from .schedule import check_schedule
+
+# pydantic warns of a field with the name of a deprecated method.
+warnings.filterwarnings("ignore", 'Field name "validate" in "BatchSpec" shadows', UserWarning)
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://")
 
@@ -68,6 +73,18 @@ Role = Annotated[
     Field(description="shadow: each shadow answers the rows too, into SINK/_shadow/VERSION, and 'compare' sees both."),
 ]
 
+Notebooks = Annotated[
+    Texts,
+    FilePath(),
+    Field(
+        description="A validation notebook that judges the answers of each complete run (repeatable); its parameter "
+        "'sink' is their folder."
+    ),
+]
+Gates = Annotated[
+    Texts, Field(description="A condition on the notebooks' metrics, such as 'share_of_yes <= 0.3' (repeatable).")
+]
+
 
 class BatchSpec(Value):
     """The batches of an endpoint by schedule: what is read, where the answers go, when; a part of its document too."""
@@ -80,11 +97,15 @@ class BatchSpec(Value):
     workers: Workers = None
     max_errors: MaxErrors = "0"
     role: Role = "stable"
+    validate: Notebooks = ()  # type: ignore[assignment]
+    gate: Gates = ()
 
     @property
     def words(self) -> str:
-        """The batches in short: ``data → scores at '0 3 * * *'``."""
-        return f"{self.source} → {self.sink} at '{self.schedule}'"
+        """The batches in short: ``data → scores at '0 3 * * *', judged by checks.ipynb: accuracy >= 0.9``."""
+        gates = f": {', '.join(self.gate)}" if self.gate else ""
+        judged = f", judged by {', '.join(Path(one).name for one in self.validate)}{gates}" if self.validate else ""
+        return f"{self.source} → {self.sink} at '{self.schedule}'{judged}"
 
     def checked(self) -> BatchSpec:
         """Return it with a plain schedule.
@@ -100,9 +121,13 @@ class BatchSpec(Value):
         return self.model_copy(update={"schedule": check_schedule(self.schedule)})
 
     def within(self, folder: Path) -> BatchSpec:
-        """Return it with relative places as those of a folder."""
-        source, sink = (one if is_absolute(one) else str(folder / one) for one in (self.source, self.sink))
-        return self.model_copy(update={"source": source, "sink": sink})
+        """Return it with relative places, and notebooks, as those of a folder."""
+
+        def whole(place: str) -> str:
+            return place if is_absolute(place) else str(folder / place)
+
+        places = {"source": whole(self.source), "sink": whole(self.sink)}
+        return self.model_copy(update={**places, "validate": tuple(map(whole, self.validate))})
 
 
 def is_absolute(place: str) -> bool:

@@ -19,6 +19,8 @@ Verdict = Literal["pass", "fail", "inconclusive"]
 
 State = Literal["waiting", "running", "pass", "fail", "inconclusive", "not run"]
 
+Trigger = Literal["validate", "deploy", "traffic", "promote", "batch"]
+
 RunStatus = Literal["done", "raised", "timeout", "died", "interrupted", "not run"]
 
 
@@ -129,7 +131,7 @@ class Validation(Value):
     id: str
     at: datetime
     by: str = ""
-    trigger: Literal["validate", "deploy", "traffic", "promote"] = "validate"
+    trigger: Trigger = "validate"
     snapshot: str | None = None
     endpoint: str | None = None
     stable: str | None = None

@@ -6,7 +6,9 @@ from jupyter_deploy.domain.batch.results import Batch, BatchStatus
 from jupyter_deploy.domain.batch.spec import allows
 
 from .error_codes import NOT_MET
+from .outcomes import of_validation
 from .page import Page, Table
+from .validation_page import validation_page
 
 _INTERRUPTED = 130
 
@@ -41,16 +43,25 @@ def batch_page(result: Batch | BatchStatus) -> Page:
     if result.shadows:
         rows = [(one.release, one.sink, f"{one.rows:,}", f"{one.refused:,}", one.problem) for one in result.shadows]
         tables.append(Table("shadows", ("release", "answers", "rows", "refused", "problem"), rows))
-    return Page(headline, facts=facts, tables=tables)
+    if result.validation is None:
+        return Page(headline, facts=facts, tables=tables)
+    judged = validation_page(result.validation)
+    facts += [("answers", judged.headline), *(one for one in judged.facts if one[0] not in ("validated", "endpoint"))]
+    return Page(headline, lines=judged.lines, facts=facts, tables=[*tables, *judged.tables], blocks=judged.blocks)
 
 
 def exit_code_of_batch(result: Batch | BatchStatus) -> int:
-    """Return 0; 1 if more rows are refused than allowed; 130 if it was interrupted. Of a schedule 0."""
+    """Return 0; 1 if more rows are refused than allowed; 130 if it was interrupted. Of a schedule 0.
+
+    Of a validation of the answers its own code.
+    """
     if isinstance(result, BatchStatus):
         return 0
     if result.state == "interrupted":
         return _INTERRUPTED
-    return 0 if allows(result.max_errors, result.refused, result.rows) else NOT_MET
+    if not allows(result.max_errors, result.refused, result.rows):
+        return NOT_MET
+    return of_validation(result.validation) if result.validation else 0
 
 
 def _schedule_page(result: BatchStatus) -> Page:

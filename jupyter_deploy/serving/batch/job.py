@@ -4,6 +4,10 @@ It coordinates worker processes as ``nbdeploy batch`` does on a person's machine
 JSON object, is in the log and in the platform's termination message. ``NBDEPLOY_RUN`` names the run: a further process
 of the same run, as after a kill, goes on with it and reports all of it.
 
+``--record`` is how the answers are recorded, as the gateway tells a release (``telemetry.recording``), in the folder
+``NBDEPLOY_RECORDS``. The job holds the lock of that folder's writers, so that the program that uploads the records
+knows its end.
+
 With redacted columns (``NBDEPLOY_REDACT``), whose values a reason or the model's output may quote, the log and the
 result have neither; the sink has the reasons, next to the rows.
 
@@ -29,9 +33,12 @@ from ..hosting.processors import processors
 from ..hosting.termination import write_termination
 from ..output_masking import without_secrets
 from ..telemetry.logging import log
+from ..telemetry.recording import recording
+from ..telemetry.writers import lock_as_writer
 from .coordination import Answer, WorkerEnded, coordinate, result_of
 
 RUN = "NBDEPLOY_RUN"
+RECORDS = "NBDEPLOY_RECORDS"
 ENDED_BY_SIGNAL = 143
 _MOST_BYTES = 4000  # of the 4,096 of a termination message
 _REASON_CHARACTERS = 200
@@ -46,6 +53,8 @@ _CODE = Path(__file__).parents[2]
 def run_batch(arguments: Sequence[str]) -> int:
     """Score the files of a source and return the exit code."""
     options = _parser().parse_args(arguments)
+    if options.record:
+        lock_as_writer(Path(os.environ[RECORDS]))  # until this process ends
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     tag, _, digest = options.snapshot.rpartition("@")
     settings = {
@@ -57,7 +66,7 @@ def run_batch(arguments: Sequence[str]) -> int:
         "keep": options.keep,
         "suffix": f".{options.format}",
         "rows": _ROWS,
-        "records": None,
+        "records": _records(options, tag),
     }
     environment = dict(os.environ) | {"OMP_NUM_THREADS": str(max(1, processors() // options.workers))}
 
@@ -81,6 +90,15 @@ def run_batch(arguments: Sequence[str]) -> int:
     if result["state"] == "interrupted":
         return _end({"release": tag, **result}, ENDED_BY_SIGNAL)
     return _end({"release": tag, **result}, 0 if allows(options.max_errors, result["refused"], result["rows"]) else 1)
+
+
+def _records(options: argparse.Namespace, tag: str) -> dict[str, Any] | None:
+    """The settings of the workers' records; None: they record nothing."""
+    if options.record is None:
+        return None
+    mode = recording(options.record)
+    place = {"folder": os.environ[RECORDS], "endpoint": os.environ["NBDEPLOY_ENDPOINT"], "release": tag}
+    return place | {"role": options.role, "kept": mode.kept, "sample": mode.sample, "redact": mode.redact}
 
 
 def allows(most: str, refused: int, rows: int) -> bool:
@@ -188,5 +206,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", default="parquet")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--max-errors", default="0")
+    parser.add_argument("--record", help="how the answers are recorded (default: not at all)")
+    parser.add_argument("--role", default="stable")
     parser.add_argument("--dry-run", action="store_true")
     return parser

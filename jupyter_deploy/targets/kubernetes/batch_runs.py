@@ -14,15 +14,16 @@ from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.batch.ports import BatchJob
 from jupyter_deploy.domain.batch.results import BatchRun, BatchState
 from jupyter_deploy.domain.batch.schedule import count_due, next_due
+from jupyter_deploy.domain.batch.scoring import scheduled_scorings
 from jupyter_deploy.domain.batch.spec import BatchSpec, allows
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, Refused, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
-from . import names, pods
+from . import names, pods, uploading
 from .api import Api, Json, Unanswered
 from .batches import COMPONENT, CONTAINER, CRON, GRACE_SECONDS, JOB, cron_job, job_at_once, require_in_cluster
 from .overlay import read_overlay
-from .releases import stamp_of
+from .releases import UPLOAD_SECONDS, stamp_of
 from .settings import ClusterSettings, KubernetesSettings
 
 _SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"  # of servers from 1.32
@@ -32,33 +33,51 @@ _CONTROLLER_SECONDS = 10  # until a deleted Job's pods are deleted too
 _FIGURES = ("state", "partitions", "already", "scored", "replaced", "rows", "refused", "reasons", "seconds")
 
 
-def check(spec: BatchSpec, api: Api) -> None:
+def check(spec: BatchSpec, api: Api, records_to: str | None) -> None:
     """See ``Target.check_serving``."""
-    require_in_cluster(spec.source, spec.sink, role=spec.role)
+    require_in_cluster(spec.source, spec.sink)
+    if spec.validate:
+        raise Refused(
+            "the pods of a cluster's schedule have no notebooks, so --validate cannot judge its runs",
+            "leave --validate out, or run the batch from here: --run-on kubernetes --validate NOTEBOOK",
+        )
+    if spec.role == "shadow" and records_to is None:
+        raise Refused(
+            "the records of this cluster's releases stay in their pods, so --role shadow has nothing to compare",
+            "name a bucket for them: NBDEPLOY_RECORDS_TO; or leave --role shadow out",
+        )
     if not api.serves(CRON):
         raise Refused("this cluster has no CronJobs", "run the batch once: nbdeploy batch NAME --run-on kubernetes")
     api.list_(CRON, names.selector(COMPONENT))  # or this user may not read them: said before a revision is written
 
 
-def wanted_cron(endpoint: Endpoint, api: Api, settings: ClusterSettings) -> Json | None:
-    """The CronJob that the endpoint's revision has; None: it has none."""
-    if not endpoint.running or endpoint.batch is None:
-        return None
-    stable = endpoint.release(endpoint.traffic.stable)
-    return cron_job(stable, endpoint.batch, settings, api.version_of(CRON), read_overlay(settings))
+def wanted_crons(endpoint: Endpoint, api: Api, settings: KubernetesSettings) -> list[Json]:
+    """The CronJobs that the endpoint's revision has."""
+    cluster = settings.kubernetes or ClusterSettings()
+    scorings = scheduled_scorings(endpoint) if endpoint.running else []
+    return [
+        cron_job(
+            one,
+            cluster,
+            version=api.version_of(CRON),
+            overlay=read_overlay(cluster),
+            shipper=uploading.container(one.release, one.release, settings, api, job=True),
+        )
+        for one in scorings
+    ]
 
 
 def keep(
-    endpoint: Endpoint, api: Api, wanted: Callable[[Endpoint], Json | None], newest: Callable[[], Endpoint | None]
+    endpoint: Endpoint, api: Api, wanted: Callable[[Endpoint], list[Json]], newest: Callable[[], Endpoint | None]
 ) -> None:
-    """Make the CronJob that of the endpoint's revision, or delete it.
+    """Make the CronJobs those of the endpoint's revision, and delete others.
 
     Another user may change the endpoint meanwhile and be faster: so the call repeats itself for that revision.
 
     Parameters
     ----------
     wanted
-        Returns the CronJob of a revision.
+        Returns the CronJobs of a revision.
     newest
         Reads the endpoint's newest state; None: it is gone.
     """
@@ -66,14 +85,15 @@ def keep(
         return
     current: Endpoint | None = endpoint
     while current is not None:
-        done, name = current, names.batch_name(current.name)
-        present, document = api.get(CRON, name), wanted(current)
-        if document is None and present is None:
+        done, documents = current, {one["metadata"]["name"]: one for one in wanted(current)}
+        present = {one["metadata"]["name"]: one for one in api.list_(CRON, names.selector(COMPONENT, current.name))}
+        if not documents and not present:
             return
-        if document is None:
+        for name in present.keys() - documents.keys():
             api.delete(CRON, name)  # with its Jobs: their pods commit what is whole
-        elif stamp_of(present) != stamp_of(document):
-            api.apply(document)
+        for name, document in documents.items():
+            if stamp_of(present.get(name)) != stamp_of(document):
+                api.apply(document)
         current = newest()
         if current is not None and current.revision <= done.revision:
             return
@@ -88,7 +108,7 @@ def delete(api: Api, endpoint: str = "") -> None:
 
 
 def states(endpoints: Iterable[Endpoint], api: Api) -> dict[str, BatchState]:
-    """The state of each endpoint's schedule, by its name."""
+    """The state of each endpoint's schedule, by its name; shadows have runs of their own."""
     scheduled = [one for one in endpoints if one.batch is not None]
     if not scheduled:
         return {}
@@ -103,10 +123,14 @@ def states(endpoints: Iterable[Endpoint], api: Api) -> dict[str, BatchState]:
     for endpoint in scheduled:
         name = names.batch_name(endpoint.name)
         cron, schedule = crons.get(name), endpoint.batch.schedule if endpoint.batch else ""
-        runs = [run_of(job, last.get(job["metadata"]["name"]), schedule) for job in jobs[name]]
+        shadows = [names.batch_name(endpoint.name, shadow=shadow.version) for shadow in _shadows(endpoint)]
+        begun = [(job, owner == name) for owner in (name, *shadows) for job in jobs[owner]]
+        made = [(run_of(job, last.get(job["metadata"]["name"]), schedule), stable) for job, stable in begun]
         running = cron is not None and not cron["spec"].get("suspend")
         due = next_due(schedule, datetime.now(UTC)) if running else None
-        runs.sort(key=lambda one: one.began, reverse=True)
+        # Newest first; of one moment stable's first.
+        made.sort(key=lambda one: (one[0].due.replace(second=0, microsecond=0), one[1], one[0].began), reverse=True)
+        runs = [run if stable else run.of_shadow for run, stable in made]
         found[endpoint.name] = BatchState(running=running, due=due, runs=tuple(runs))
     return found
 
@@ -155,7 +179,7 @@ class JobBatches:
     """``domain.batch.ports.ClusterBatchRunner``: a Job of the release's image."""
 
     def __init__(self, settings: KubernetesSettings) -> None:
-        self._settings = settings.kubernetes or ClusterSettings()
+        self._settings = settings
 
     def run(
         self,
@@ -172,10 +196,16 @@ class JobBatches:
                 f"{release.tag} has no image, and a cluster runs images only",
                 f"publish it: nbdeploy publish {release.endpoint}",
             )
-        api = Api(self._settings)
+        cluster = self._settings.kubernetes or ClusterSettings()
+        api = Api(cluster)
         # The caller judges the refused rows; a Job that failed for them would try again.
         wanted = job.model_dump() | {"max_errors": "100%", "dry_run": dry_run}
-        document = job_at_once(release, wanted, self._settings, read_overlay(self._settings))
+        shipper = None
+        if job.records and not dry_run:
+            shipper = uploading.container(release, release, self._settings, api, job=True)
+        document = job_at_once(
+            release, wanted, cluster, overlay=read_overlay(cluster), records=job.records, shipper=shipper
+        )
         name = document["metadata"]["name"]
         try:
             _begin(api, document, report)
@@ -214,6 +244,10 @@ class JobBatches:
             time.sleep(_POLL_SECONDS)
 
 
+def _shadows(endpoint: Endpoint) -> list[Release]:
+    return [one.release for one in scheduled_scorings(endpoint) if one.shadow]
+
+
 def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
     return {key: result[key] for key in _FIGURES if key in result}
 
@@ -222,7 +256,7 @@ def _ended_now(api: Api, name: str) -> dict[str, Any]:
     """End a Job and wait for its pod; return the figures that the pod wrote, as far as they were seen."""
     api.delete(JOB, name)
     figures: dict[str, Any] = {}
-    deadline = time.monotonic() + GRACE_SECONDS + _CONTROLLER_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS + UPLOAD_SECONDS + _CONTROLLER_SECONDS
     while time.monotonic() < deadline and (found := api.list_("Pod", f"job-name={name}")):
         figures = _figures(result_of(_last_pods(found).get(name))) or figures
         time.sleep(_POLL_SECONDS / 10)

@@ -3,10 +3,12 @@
 ::
 
     CronJob nbd-batch-NAME ── at its moments ──▶ Job ── pod: the stable release's image, "batch --source … --sink …"
-                                                          └─ commits in the sink; result: the termination message
+                                                          ├─ commits in the sink; result: the termination message
+                                                          └─ records ─▶ container "shipper" ─▶ bucket of the records
 
 The pod is a release's without a port: the same image by digest, resources, secrets and level ``restricted``. It also
 has the variables of the Secret ``records_secret``, such as a key of the bucket, since it reads and writes buckets.
+With ``role`` shadow each shadow has a CronJob, or a Job, of its own.
 """
 
 from __future__ import annotations
@@ -17,14 +19,19 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from jupyter_deploy.domain.batch.spec import BatchSpec
-from jupyter_deploy.domain.errors import InvalidInput, Refused
+from jupyter_deploy.domain.batch.ports import BatchRecording
+from jupyter_deploy.domain.batch.scoring import ScheduledScoring
+from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.endpoint import Release
 from jupyter_deploy.domain.secret_references import NAMES
+from jupyter_deploy.serving.telemetry.recording import Recording
 
 from . import names
 from .overlay import merged
 from .releases import (
+    UPLOAD_SECONDS,
+    UPLOADS,
+    records_mount,
     resources_of,
     restricted_container,
     restricted_pod,
@@ -49,15 +56,13 @@ _KEPT_RUNS = 3
 _KEPT_SECONDS = 24 * 3600
 
 
-def require_in_cluster(source: str, sink: str, *, role: str = "stable") -> None:
+def require_in_cluster(source: str, sink: str) -> None:
     """Raise if pods cannot score these files.
 
     Raises
     ------
     InvalidInput
         A place is a path of this machine.
-    Refused
-        Shadows shall answer too.
     """
     for option, place in (("source", source), ("sink", sink)):
         if "://" not in place or place.startswith("file:"):
@@ -65,33 +70,35 @@ def require_in_cluster(source: str, sink: str, *, role: str = "stable") -> None:
                 f"the batch's {option} '{place}' is on this machine, and runs in a cluster's pods",
                 "name a bucket: s3://…, gs://… or abfs://…",
             )
-    if role == "shadow":
-        raise Refused(
-            "a cluster records no batches, so --role shadow has nothing to compare there",
-            "leave --role shadow out; shadows of HTTP requests are compared in a cluster too",
-        )
 
 
 def cron_job(
-    release: Release, spec: BatchSpec, settings: ClusterSettings, version: str, overlay: Mapping[str, Any]
+    scoring: ScheduledScoring,
+    settings: ClusterSettings,
+    *,
+    version: str,
+    overlay: Mapping[str, Any],
+    shipper: Json | None = None,
 ) -> Json:
-    """The CronJob of an endpoint's schedule.
+    """The CronJob of a release of an endpoint's schedule, which has an image.
 
     Parameters
     ----------
-    release
-        The stable one, with an image.
     version
         Of the API: ``batch/v1``, or ``batch/v1beta1`` on servers before 1.21.
     overlay
         Merged into the pod's template: ``metadata`` and ``spec``.
+    shipper
+        The container that sends the records of the answers away; None: nothing is recorded.
     """
+    release, spec, records = scoring.release, scoring.spec, scoring.records
     labels = names.labels(COMPONENT, release.endpoint)
+    arguments = _arguments(release, spec.model_dump(), records if shipper else None)
     document = {
         "apiVersion": version,
         "kind": CRON,
         "metadata": {
-            "name": names.batch_name(release.endpoint),
+            "name": cron_name(scoring),
             "namespace": settings.namespace,
             "labels": labels,
             "annotations": {names.TAG: release.tag},
@@ -104,15 +111,27 @@ def cron_job(
             "failedJobsHistoryLimit": _KEPT_RUNS,
             "jobTemplate": {
                 "metadata": {"labels": labels, "annotations": {names.TAG: release.tag}},
-                "spec": _job_spec(release, _arguments(release, spec.model_dump()), settings, overlay),
+                "spec": _job_spec(release, arguments, settings, overlay, shipper if records else None),
             },
         },
     }
     return stamped(document)
 
 
+def cron_name(scoring: ScheduledScoring) -> str:
+    """The name of the CronJob."""
+    release = scoring.release
+    return names.batch_name(release.endpoint, shadow=release.version if scoring.shadow else "")
+
+
 def job_at_once(
-    release: Release, wanted: Mapping[str, Any], settings: ClusterSettings, overlay: Mapping[str, Any]
+    release: Release,
+    wanted: Mapping[str, Any],
+    settings: ClusterSettings,
+    *,
+    overlay: Mapping[str, Any],
+    records: BatchRecording | None = None,
+    shipper: Json | None = None,
 ) -> Json:
     """The Job of a run at once; the same run has the same name.
 
@@ -120,16 +139,20 @@ def job_at_once(
     ----------
     wanted
         ``source``, ``sink``, ``keep``, ``format``, ``workers``, ``max_errors``, ``dry_run``.
+    overlay, shipper
+        As for ``cron_job``.
     """
-    arguments = _arguments(release, wanted)
+    arguments = _arguments(release, wanted, records if shipper else None)
     digest = hashlib.sha256(json.dumps([release.image, arguments]).encode()).hexdigest()[:8]
     labels = names.labels(COMPONENT, release.endpoint)
-    spec = _job_spec(release, arguments, settings, overlay) | {"ttlSecondsAfterFinished": _KEPT_SECONDS}
+    spec = _job_spec(release, arguments, settings, overlay, shipper if records else None) | {
+        "ttlSecondsAfterFinished": _KEPT_SECONDS
+    }
     return {
         "apiVersion": "batch/v1",
         "kind": JOB,
         "metadata": {
-            "name": names.batch_name(release.endpoint, digest),
+            "name": names.batch_name(release.endpoint, run=digest),
             "namespace": settings.namespace,
             "labels": labels,
             "annotations": {names.TAG: release.tag},
@@ -138,25 +161,38 @@ def job_at_once(
     }
 
 
-def _arguments(release: Release, wanted: Mapping[str, Any]) -> list[str]:
+def _arguments(release: Release, wanted: Mapping[str, Any], records: BatchRecording | None) -> list[str]:
     """The arguments of ``serving.batch.job``."""
     workers = wanted["workers"] or max(1, math.floor(release.resources.cpu or 1))
     found = ["batch", "--snapshot", f"{release.tag}@{release.digest}"]
     found += [part for name in ("source", "sink", "format") for part in (f"--{name}", str(wanted[name]))]
     found += [part for column in wanted["keep"] for part in ("--keep", column)]
     found += ["--workers", str(workers), "--max-errors", str(wanted["max_errors"])]
+    if records is not None:
+        mode = Recording(records.kept, records.sample, records.redact)
+        found += ["--record", mode.header, "--role", records.role]
     return [*found, "--dry-run"] if wanted.get("dry_run") else found
 
 
-def _job_spec(release: Release, arguments: list[str], settings: ClusterSettings, overlay: Mapping[str, Any]) -> Json:
+def _job_spec(
+    release: Release,
+    arguments: list[str],
+    settings: ClusterSettings,
+    overlay: Mapping[str, Any],
+    shipper: Json | None,
+) -> Json:
     return {
         "backoffLimit": _RETRIES,
-        "template": merged(_template(release, arguments, settings), overlay),
+        "template": merged(_template(release, arguments, settings, shipper), overlay),
     }
 
 
-def _template(release: Release, arguments: list[str], settings: ClusterSettings) -> Json:
+def _template(release: Release, arguments: list[str], settings: ClusterSettings, shipper: Json | None) -> Json:
     variables = {"NBDEPLOY_ENDPOINT": release.endpoint, "HOME": "/tmp"}  # noqa: S108 - within the container
+    mounts: list[Json] = [{"name": "tmp", "mountPath": "/tmp"}]  # noqa: S108 - within the container
+    if shipper:
+        mounts.append(records_mount(release))
+        variables["NBDEPLOY_RECORDS"] = mounts[-1]["mountPath"]
     if release.redact:
         variables["NBDEPLOY_REDACT"] = ",".join(release.redact)
     if release.secrets:
@@ -177,7 +213,7 @@ def _template(release: Release, arguments: list[str], settings: ClusterSettings)
         ],
         "resources": resources_of(release.resources, scaled=False),
         "securityContext": restricted_container(),
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - within the container
+        "volumeMounts": mounts,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     if settings.records_secret:
@@ -192,8 +228,12 @@ def _template(release: Release, arguments: list[str], settings: ClusterSettings)
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": restricted_pod(),
-            "terminationGracePeriodSeconds": GRACE_SECONDS,
-            "containers": [container],
-            "volumes": [{"name": "tmp", "emptyDir": {}}],
+            "terminationGracePeriodSeconds": GRACE_SECONDS + (UPLOAD_SECONDS if shipper else 0),
+            # In this order they start: the second one awaits the records of the first.
+            "containers": [container, *([shipper] if shipper else [])],
+            "volumes": [
+                {"name": "tmp", "emptyDir": {}},
+                *([{"name": "records", "emptyDir": {}}, UPLOADS] if shipper else []),
+            ],
         },
     }

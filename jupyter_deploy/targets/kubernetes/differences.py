@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from jupyter_deploy.domain.release.endpoint import Release
 
 from . import autoscaling, names
 from .api import Api, Json
-from .batches import CRON
+from .batches import COMPONENT, CRON
 from .releases import stamp_of
 from .settings import ClusterSettings
 from .starting import PARTS, without_replicas
@@ -33,11 +33,11 @@ def differences(
     api: Api,
     cluster: ClusterSettings,
     wanted: Mapping[str, tuple[Release, list[Json]]],
-    crons: Mapping[str, Json | None],
+    crons: Mapping[str, list[Json]],
 ) -> dict[str, list[ObjectChange]]:
     """The changes by endpoint.
 
-    ``wanted``: release and its objects, by their name; ``crons``: the CronJob of batches, or None, by endpoint.
+    ``wanted``: release and its objects, by their name; ``crons``: the CronJobs of batches by endpoint.
     An object with the wanted stamp stays as it is, as at a start.
     """
     present = {
@@ -63,23 +63,25 @@ def differences(
         for kind in autoscaling.KINDS:
             if kind not in kinds and (kind, name) in present:
                 found[release.endpoint].append(ObjectChange(object=f"{kind} {name}", action="delete"))
-    for endpoint, cron in crons.items():
-        found[endpoint] += _of_cron(api, endpoint, cron)
+    for endpoint, documents in crons.items():
+        found[endpoint] += _of_crons(api, endpoint, documents)
     return {endpoint: changes for endpoint, changes in found.items() if changes}
 
 
-def _of_cron(api: Api, endpoint: str, wanted: Json | None) -> list[ObjectChange]:
-    """The change of the CronJob of an endpoint's batches."""
-    present = api.get(CRON, names.batch_name(endpoint))
-    if wanted is None:
-        return [ObjectChange(object=_words(present), action="delete")] if present else []
-    if stamp_of(present) == stamp_of(wanted):
-        return []
-    after = api.apply(wanted, dry_run=True)
-    if present is None:
-        return [ObjectChange(object=_words(after), action="create")]
-    lines = _lines(present, after)
-    return [ObjectChange(object=_words(after), action="change", difference=lines)] if lines else []
+def _of_crons(api: Api, endpoint: str, wanted: list[Json]) -> Iterator[ObjectChange]:
+    """The changes of the CronJobs of an endpoint's batches."""
+    former = {one["metadata"]["name"]: one for one in api.list_(CRON, names.selector(COMPONENT, endpoint))}
+    for one in wanted:
+        present = former.pop(one["metadata"]["name"], None)
+        if stamp_of(present) == stamp_of(one):
+            continue
+        after = api.apply(one, dry_run=True)
+        if present is None:
+            yield ObjectChange(object=_words(after), action="create")
+        elif lines := _lines(present, after):
+            yield ObjectChange(object=_words(after), action="change", difference=lines)
+    for name in former:
+        yield ObjectChange(object=f"{CRON} {name}", action="delete")
 
 
 def _key(document: Json) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from jupyter_deploy.domain.batch.spec import BatchSpec
+from jupyter_deploy.domain.batch.scoring import ScheduledScoring, scheduled_scorings
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.manifests import ObjectChange
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -80,13 +80,10 @@ class ClusterManifests:
                 "deploy once to this cluster, or name its image: NBDEPLOY_KUBERNETES__SHIPPER_IMAGE",
             )
         objects = [document for one in releases for document in self._objects(one, _VERSIONS, image)]
-        if endpoint.batch is not None:
-            stable = endpoint.release(endpoint.traffic.stable)
-            objects.append(self._cron_job(stable, endpoint.batch, _VERSIONS["CronJob"]))
-        return objects
+        return objects + [self._cron_job(one, _VERSIONS["CronJob"], image) for one in scheduled_scorings(endpoint)]
 
     def differences(
-        self, target: str, releases: Iterable[Release], batches: Mapping[str, tuple[Release, BatchSpec] | None]
+        self, target: str, releases: Iterable[Release], batches: Mapping[str, Sequence[ScheduledScoring]]
     ) -> Mapping[str, Sequence[ObjectChange]]:
         """What starts of these releases and these schedules would change in the cluster, by endpoint."""
         if target != "kubernetes" or self._all.kubernetes is None:
@@ -97,15 +94,11 @@ class ClusterManifests:
             names.release_name(one.endpoint, one.tag): (one, self._objects(one, versions, image))
             for one in planned(releases, _UNPUBLISHED)
         }
-        crons: dict[str, Json | None] = {}
+        crons: dict[str, list[Json]] = {}
         version = self._api.version_of("CronJob")
-        for name, scheduled in batches.items() if version else ():
-            release, spec = scheduled or (None, None)
-            made = None
-            if release is not None and spec is not None:
-                (release,) = planned([release], _UNPUBLISHED)
-                made = self._cron_job(release, spec, version)
-            crons[name] = made
+        for name, scorings in batches.items() if version else ():
+            published = zip(scorings, planned((one.release for one in scorings), _UNPUBLISHED), strict=True)
+            crons[name] = [self._cron_job(one._replace(release=release), version, image) for one, release in published]
         return differences(self._api, self._settings, wanted, crons)
 
     @cached_property
@@ -127,5 +120,11 @@ class ClusterManifests:
             overlay=read_overlay(self._settings),
         )
 
-    def _cron_job(self, release: Release, spec: BatchSpec, version: str) -> Json:
-        return cron_job(release, spec, self._settings, version, read_overlay(self._settings))
+    def _cron_job(self, scoring: ScheduledScoring, version: str, image: str) -> Json:
+        return cron_job(
+            scoring,
+            self._settings,
+            version=version,
+            overlay=read_overlay(self._settings),
+            shipper=shipper(scoring.release, self._settings, self._all.records_to, image, job=True),
+        )

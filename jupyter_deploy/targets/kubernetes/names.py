@@ -56,9 +56,13 @@ def ramp_name(endpoint: str) -> str:
     return _label(f"nbd-ramp-{endpoint}", endpoint, _MOST)
 
 
-def batch_name(endpoint: str, run: str = "") -> str:
-    """The name of the CronJob of an endpoint's batches; with the digest of a ``run`` at once, that of its Job."""
-    return _label(f"nbd-batch-{endpoint}-run-{run}" if run else f"nbd-batch-{endpoint}", f"{endpoint} {run}", _MOST)
+def batch_name(endpoint: str, *, run: str = "", shadow: str = "") -> str:
+    """The name of the CronJob of an endpoint's batches.
+
+    ``run``: that of the Job of a run at once, by its digest; ``shadow``: that of the CronJob of this version.
+    """
+    part = f"-run-{run}" if run else f"-shadow-{shadow}" if shadow else ""
+    return _label(f"nbd-batch-{endpoint}{part}", f"{endpoint} {run or shadow}", _MOST)
 
 
 def labels(component: str, endpoint: str = "", tag: str = "") -> dict[str, str]:

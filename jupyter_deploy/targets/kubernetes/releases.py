@@ -33,7 +33,8 @@ CONTAINER = "release"
 
 KEY_FOLDER = "/etc/nbdeploy/secret"
 DATA = "/data"
-_UPLOAD_SECONDS = 10  # for the shipper's last upload
+UPLOAD_SECONDS = 10
+"""For the shipper's last upload."""
 
 MAY_LACK = ("PodDisruptionBudget", "HorizontalPodAutoscaler", "ScaledObject")
 """The kinds of a release's objects that a server may lack, or have in an old version only."""
@@ -165,7 +166,8 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
     mounts = [
         {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - within the container
         {"name": "key", "mountPath": KEY_FOLDER, "readOnly": True},
-        *record_mounts(release),
+        records_mount(release),
+        feedback_mount(release),
     ]
     container = {
         "name": CONTAINER,
@@ -203,7 +205,7 @@ def _template(release: Release, settings: ClusterSettings, shipper: Json | None)
             "automountServiceAccountToken": False,
             "enableServiceLinks": False,
             "securityContext": restricted_pod(),
-            "terminationGracePeriodSeconds": settings.termination_seconds + (_UPLOAD_SECONDS if shipper else 0),
+            "terminationGracePeriodSeconds": settings.termination_seconds + (UPLOAD_SECONDS if shipper else 0),
             "containers": [container, *([shipper] if shipper else [])],
             "volumes": volumes,
             "topologySpreadConstraints": [
@@ -225,23 +227,24 @@ def secret_variables(release: Release) -> Iterator[Json]:
         yield {"name": variable, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
 
 
-def record_mounts(release: Release) -> list[Json]:
-    """The folders of records and feedback; a volume each, since only a volume's folders are writable for any user."""
-    records = f"{DATA}/records/{release.endpoint}/{release.version}"
-    return [
-        {"name": "records", "mountPath": records, "subPath": release.version},
-        {"name": "feedback", "mountPath": f"{DATA}/feedback/{release.endpoint}"},
-    ]
+def records_mount(release: Release) -> Json:
+    """The folder of records; in a volume of its own, since only a volume's folders are writable for any user."""
+    folder = f"{DATA}/records/{release.endpoint}/{release.version}"
+    return {"name": "records", "mountPath": folder, "subPath": release.version}
+
+
+def feedback_mount(release: Release) -> Json:
+    """The folder of feedback; see ``records_mount``."""
+    return {"name": "feedback", "mountPath": f"{DATA}/feedback/{release.endpoint}"}
 
 
 def _environment(release: Release, settings: ClusterSettings) -> dict[str, str]:
     resources = release.resources
-    records, feedback = (mount["mountPath"] for mount in record_mounts(release))
     variables = {
         "PORT": str(names.PORT),
         "NBDEPLOY_ENDPOINT": release.endpoint,
-        "NBDEPLOY_RECORDS": records,
-        "NBDEPLOY_FEEDBACK": feedback,
+        "NBDEPLOY_RECORDS": records_mount(release)["mountPath"],
+        "NBDEPLOY_FEEDBACK": feedback_mount(release)["mountPath"],
         "NBDEPLOY_GRACE_SECONDS": str(settings.drain_seconds),
         "NBDEPLOY_DRAIN_DELAY": str(settings.drain_delay),
         "NBDEPLOY_SEGMENT_BYTES": str(settings.segment_bytes),

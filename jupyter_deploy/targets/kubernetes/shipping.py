@@ -5,6 +5,8 @@
     release ── writes ──▶ volume "records", volume "feedback" ──┐
     Envoy   ── writes ──▶ volume "ledger" ──────────────────────┴─▶ container "shipper" ── uploads ──▶ bucket
 
+A Job's pod ends when all of its containers have: there the container ends by itself, after the batch.
+
 It has the pod's user, and the variables of the Secret ``records_secret``, such as a key of
 the bucket. A pod whose platform gives its account an identity needs no Secret.
 """
@@ -28,8 +30,13 @@ _ADMIN = "/run/nbdeploy/admin.sock"
 _MEMORY, _DATABASE_MEMORY = "384Mi", "128MB"
 
 
-def shipper(release: Release | None, settings: ClusterSettings, records_to: str | None, image: str) -> Json | None:
-    """The container for a release's pod, or, without a release, for the gateway's; None: records stay in the pod."""
+def shipper(
+    release: Release | None, settings: ClusterSettings, records_to: str | None, image: str, *, job: bool = False
+) -> Json | None:
+    """The container for a release's pod, or, without a release, for the gateway's; None: records stay in the pod.
+
+    ``job``: for the pod of a release's batch.
+    """
     if not records_to:
         return None
     arguments = [DATA, "--to", records_to, "--spool", "--max-bytes", str(settings.spool_bytes)]
@@ -41,7 +48,10 @@ def shipper(release: Release | None, settings: ClusterSettings, records_to: str 
     else:
         # The folder above that of the release, in which removed records are counted.
         mounts.append({"name": "records", "mountPath": f"{DATA}/records/{release.endpoint}"})
-        mounts.append({"name": "feedback", "mountPath": f"{DATA}/feedback/{release.endpoint}"})
+        if job:
+            arguments += ["--for-job", f"{settings.start_timeout:g}"]
+        else:
+            mounts.append({"name": "feedback", "mountPath": f"{DATA}/feedback/{release.endpoint}"})
     container: Json = {
         "name": CONTAINER,
         "image": image,

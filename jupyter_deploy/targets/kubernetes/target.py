@@ -16,7 +16,7 @@ from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.status import Usage
 from jupyter_deploy.domain.stream.spec import StreamSpec
 
-from . import autoscaling, batch_runs, names, pods, ramp_drivers
+from . import autoscaling, batch_runs, names, pods, ramp_drivers, uploading
 from .api import Api, Json
 from .endpoint_maps import EndpointMaps
 from .gateway.configuration import configuration
@@ -26,7 +26,7 @@ from .observing import gateway_is_up, limits_of, observed
 from .overlay import read_overlay
 from .releases import CONTAINER, MAY_LACK, release_objects, stamp_of, stamped
 from .settings import ClusterSettings, KubernetesSettings
-from .shipping import image_in, shipper
+from .shipping import image_in
 from .starting import PARTS, Starting
 
 _POLL_SECONDS = 0.25
@@ -76,7 +76,7 @@ class KubernetesTarget:
     def check_serving(self, way: StreamSpec | BatchSpec) -> None:
         """See ``Target.check_serving``."""
         if isinstance(way, BatchSpec):
-            batch_runs.check(way, self._api)
+            batch_runs.check(way, self._api, self._settings.records_to)
             return
         raise Refused(
             "a cluster runs no worker of a stream", "deploy the endpoint to the target local, or send it HTTP requests"
@@ -123,7 +123,8 @@ class KubernetesTarget:
                     self._maps.put_back(endpoint, former)
                 raise
         newest = partial(self._maps.endpoint, endpoint.name)
-        batch_runs.keep(endpoint, self._api, partial(batch_runs.wanted_cron, api=self._api, settings=cluster), newest)
+        crons = partial(batch_runs.wanted_crons, api=self._api, settings=self._settings)
+        batch_runs.keep(endpoint, self._api, crons, newest)
         ramp_drivers.keep_running(endpoint, self._api, lambda: self._ramp_driver(endpoint), newest)
         return self._url(endpoint.name)
 
@@ -224,7 +225,7 @@ class KubernetesTarget:
             release,
             self._cluster,
             versions=self._versions,
-            shipper=self._shipper(release, release),
+            shipper=uploading.container(release, release, self._settings, self._api),
             overlay=read_overlay(self._cluster),
         )
 
@@ -236,7 +237,8 @@ class KubernetesTarget:
         cluster = self._cluster
         image = cluster.gateway_image or self._present_image() or self._published_gateway(release)
         budget = self._api.version_of("PodDisruptionBudget")
-        uploads, overlay = self._shipper(None, release), read_overlay(cluster)
+        uploads = uploading.container(None, release, self._settings, self._api)
+        overlay = read_overlay(cluster)
         for made in gateway_objects(cluster, image=image, pdb=budget, shipper=uploads, overlay=overlay):
             if made["kind"] == "Deployment":
                 made["metadata"].setdefault("annotations", {})[names.MADE_BY] = __version__
@@ -258,29 +260,13 @@ class KubernetesTarget:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _present_gateway(self) -> Json | None:
-        """The gateway's Deployment, if this version of nbdeploy made it."""
-        present = self._api.get("Deployment", names.GATEWAY)
-        made_by = present["metadata"].get("annotations", {}).get(names.MADE_BY) if present else None
-        return present if made_by == __version__ else None
-
     def _present_image(self) -> str:
         """The image of the gateway that runs, if this version of nbdeploy made it; empty: there is none."""
-        present = self._present_gateway()
+        present = uploading.present_gateway(self._api)
         return str(present["spec"]["template"]["spec"]["containers"][0]["image"]) if present else ""
 
-    def _shipper(self, of: Release | None, published: Release) -> Json | None:
-        """The container that uploads records; its image is the gateway's, or is published with a release's."""
-        to, publish = self._settings.records_to, self._settings.publish_archivist
-        if to is None or publish is None:
-            return None
-        if to.startswith("file:"):
-            raise InvalidInput(f"pods do not have the folder of {to}", "keep records in s3://, gs:// or az://")
-        image = self._cluster.shipper_image or image_in(self._present_gateway()) or publish(published)
-        return shipper(of, self._cluster, to, image)
-
     def _ramp_driver(self, endpoint: Endpoint) -> Json:
-        image = ramp_drivers.image_for(self._cluster, image_in(self._present_gateway()))
+        image = ramp_drivers.image_for(self._cluster, image_in(uploading.present_gateway(self._api)))
         overlay = read_overlay(self._cluster)
         return ramp_drivers.driver_job(endpoint.name, self._cluster, image, self._settings.ramp_variables, overlay)
 

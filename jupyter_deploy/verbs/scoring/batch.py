@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from jupyter_deploy.domain.batch.ports import BatchJob, BatchRecording
 from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.batch.results import Batch, BatchStatus, ShadowBatch
+from jupyter_deploy.domain.batch.scoring import recording_of, shadow_sink
 from jupyter_deploy.domain.batch.spec import BatchSpec, is_absolute
-from jupyter_deploy.domain.errors import DeployError, InvalidInput, Refused
+from jupyter_deploy.domain.errors import DeployError, InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
 from jupyter_deploy.domain.release.change_words import difference_in_words
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
@@ -22,6 +23,8 @@ from jupyter_deploy.verbs.interrupts import heard_once
 from jupyter_deploy.verbs.release_secrets import require_schedulable
 from jupyter_deploy.verbs.status import status_of_batch
 
+from .batch_validation import BatchValidation, planned_validation
+
 _MOST_WORKERS = 64
 
 
@@ -29,7 +32,8 @@ _MOST_WORKERS = 64
 def batch(request: BatchRequest, ports: Ports, report: Report) -> Batch | BatchStatus:
     """Score the files of a source; parts that the same release scored before, and have not changed, are left out.
 
-    With a schedule, begin or change it; without a source, show it or end it.
+    With a schedule, begin or change it; without a source, show it or end it. Validation notebooks judge the answers of
+    a complete run; all that can be known to be wrong with them is, before the run.
 
     Raises
     ------
@@ -54,31 +58,30 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
     release = endpoint.release(request.release or endpoint.traffic.stable)
     _require_runnable(request, endpoint)
     scoring = _Scoring(request, endpoint, source, ports, report)
+    asked = BatchValidation.of(request, _absolute(sink), release, ports)
     figures = scoring.by(release, sink)
-    shadows = endpoint.traffic.shadows if request.role == "shadow" and figures["state"] == "complete" else ()
+    complete = figures["state"] == "complete"
+    by_shadows = [
+        scoring.by_shadow(endpoint.release(tag), sink)
+        for tag in (endpoint.traffic.shadows if request.role == "shadow" and complete else ())
+    ]
     return Batch(
         endpoint=endpoint.name,
         release=release.tag,
         source=source,
         sink=sink,
         max_errors=request.max_errors,
-        shadows=tuple(scoring.by_shadow(endpoint.release(tag), sink) for tag in shadows),
+        shadows=tuple(by_shadows),
+        validation=asked.judge(ports, report) if asked and complete else None,
         **figures,
     )
 
 
 def _require_runnable(request: BatchRequest, endpoint: Endpoint) -> None:
-    if request.run_on != "kubernetes":
-        return
-    if endpoint.target != "kubernetes":
+    if request.run_on == "kubernetes" and endpoint.target != "kubernetes":
         raise InvalidInput(
             f"{endpoint.name} is on target {endpoint.target}, so no cluster has its releases",
             "leave --run-on out, or deploy it with --target kubernetes",
-        )
-    if request.role == "shadow":
-        raise Refused(
-            "a cluster records no batches, so --role shadow has nothing to compare there",
-            "leave --role shadow out, or --run-on",
         )
 
 
@@ -102,7 +105,7 @@ class _Scoring(NamedTuple):
             keep=request.keep,
             format=request.format,
             workers=request.workers or here,
-            records=None if in_cluster else _recording(self.endpoint, release, self.ports),
+            records=self._recording(release),
         )
 
         def progress(words: str) -> None:
@@ -115,7 +118,7 @@ class _Scoring(NamedTuple):
 
     def by_shadow(self, release: Release, sink: str) -> ShadowBatch:
         """Score by a shadow; the result names its fault, which is none of the batch, as with requests."""
-        place = f"{sink.rstrip('/')}/_shadow/{release.version}"
+        place = shadow_sink(sink, release)
         try:
             figures = self.by(release, place)
         except DeployError as error:
@@ -124,21 +127,12 @@ class _Scoring(NamedTuple):
         amounts = {name: figures[name] for name in ("rows", "refused")}
         return ShadowBatch(release=release.tag, sink=place, problem=problem, **amounts)
 
-
-def _recording(endpoint: Endpoint, release: Release, ports: Ports) -> BatchRecording | None:
-    """Return how the answers are recorded; None: not at all, as those of a cluster are not on this machine."""
-    role = endpoint.traffic.role_of(release.tag)
-    if endpoint.record == "off" or endpoint.target != "local" or role == "idle":
-        return None
-    return BatchRecording(
-        folder=str(ports.home / "records" / endpoint.name / release.version),
-        endpoint=endpoint.name,
-        release=release.tag,
-        role=role,
-        kept=endpoint.record,
-        sample=endpoint.record_sample,
-        redact=release.redact,
-    )
+    def _recording(self, release: Release) -> BatchRecording | None:
+        """How the answers are recorded: a cluster's records come from its pods, so those of this machine are none."""
+        endpoint = self.endpoint
+        if endpoint.target != self.request.run_on:
+            return None
+        return recording_of(endpoint, release, str(self.ports.home / "records" / endpoint.name / release.version))
 
 
 def title(request: BatchRequest) -> str:
@@ -181,6 +175,12 @@ def require_schedule(request: BatchRequest, target: str, ports: Ports) -> None:
     wanted = wanted_schedule(request)
     if wanted is not None:
         target_of(ports, target).check_serving(wanted)
+        planned_validation(request_of(request.name, wanted), wanted.sink, ports)
+
+
+def request_of(name: str, spec: BatchSpec) -> BatchRequest:
+    """Return the request of a run of a schedule."""
+    return BatchRequest(name=name, **spec.model_dump(exclude={"schedule"}))
 
 
 def _by_schedule(request: BatchRequest, wanted: BatchSpec | None, ports: Ports, report: Report) -> BatchStatus:
@@ -190,6 +190,7 @@ def _by_schedule(request: BatchRequest, wanted: BatchSpec | None, ports: Ports, 
         return status_of_batch(before, target.observe(before))
     if wanted is not None:
         target.check_serving(wanted)
+        planned_validation(request_of(before.name, wanted), wanted.sink, ports)
         require_schedulable(before.serving(batch=wanted))
     elif before.batch is None:
         raise InvalidInput(f"{before.name} has no schedule", "nothing to stop")

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from jupyter_deploy.domain.batch.requests import BatchRequest
-from jupyter_deploy.domain.batch.results import KEPT_RUNS, BatchLog, BatchRun
+from jupyter_deploy.domain.batch.results import KEPT_RUNS, BatchLog, BatchRun, ShadowBatch
 from jupyter_deploy.domain.batch.schedule import count_due, latest_due, next_due
 from jupyter_deploy.domain.batch.spec import BatchSpec, allows
 from jupyter_deploy.domain.errors import DeployError
 from jupyter_deploy.domain.ports import Ports
+from jupyter_deploy.domain.validation.validated import in_short
 from jupyter_deploy.verbs.change import find
 
-from .batch import score
+from .batch import request_of, score
 
 MOST_SECONDS = 30.0
 """Between two looks: a changed schedule, or a changed clock, is noticed within them."""
@@ -84,10 +84,11 @@ class Scheduler:
         ended = tuple(run for run in log.runs if run.ended is not None)  # one without an end was killed: this goes on
         missed = max(0, count_due(spec.schedule, log.settled, due) - 1)
         run = BatchRun(due=due, began=self._clock(), missed=missed)
+        shadows: Sequence[ShadowBatch] = ()
         self._file.write(log.model_copy(update={"due": due, "runs": (run, *ended)[:KEPT_RUNS]}))
         if missed:
             self._say(f"{missed} moments before {due} were missed: this run makes up for them")
-        request = BatchRequest(name=self._name, **spec.model_dump(exclude={"schedule"}))
+        request = request_of(self._name, spec)
         try:
             result = score(request, spec.source, spec.sink, self._ports, lambda step: self._say(step.title))
         except DeployError as error:
@@ -99,13 +100,23 @@ class Scheduler:
         else:
             if result.state == "interrupted":
                 return None
+            shadows = result.shadows
             too_many = not allows(spec.max_errors, result.refused, result.rows)
             figures = {"release": result.release, "rows": result.rows, "refused": result.refused}
-            run = run.model_copy(update=figures | {"too_many_refused": too_many})
+            judged = {"validation": in_short(result.validation, ()) if result.validation else None}
+            run = run.model_copy(update=figures | judged | {"too_many_refused": too_many})
         end = self._clock()
         overlapped = count_due(spec.schedule, due, end)
         run = run.model_copy(update={"ended": end, "overlapped": overlapped})
-        self._say(f"the run for {due} has ended: {run.words}")
-        after = BatchLog(schedule=spec.schedule, settled=max(due, end), runs=(run, *ended)[:KEPT_RUNS])
+        runs = (run, *(_run_of_shadow(one, run) for one in shadows))
+        for one in runs:
+            self._say(f"the run for {due} has ended: {one.words}")
+        after = BatchLog(schedule=spec.schedule, settled=max(due, end), runs=(*runs, *ended)[:KEPT_RUNS])
         self._file.write(after)
         return after
+
+
+def _run_of_shadow(shadow: ShadowBatch, stable: BatchRun) -> BatchRun:
+    """Return the run of a shadow at the moment of stable's."""
+    done = shadow.model_dump(include={"release", "rows", "refused", "problem"})
+    return BatchRun(due=stable.due, began=stable.began, ended=stable.ended, **done).of_shadow

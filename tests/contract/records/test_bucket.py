@@ -101,6 +101,41 @@ def test_what_a_pod_records_is_in_the_bucket_in_time_and_the_last_of_it_after_it
     assert all("endpoint=tumour/release=aaa/date=" in place for place in files(url))
 
 
+def uploading(pod, url, *, seconds):
+    """The program of a Job's pod."""
+    command = [sys.executable, "-m", "jupyter_deploy.records.archivist", str(pod), "--max-bytes", "100000000"]
+    command += ["--to", url, "--spool", "--for-job", str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("begins_first", [True, False])
+def test_after_a_job_the_upload_ends_by_itself(url, tmp_path, begins_first):
+    pod = tmp_path / "pod"
+    pod.mkdir()
+    shipper = uploading(pod, url, seconds=300) if begins_first else None
+    job = recorder(pod)
+    if shipper:
+        time.sleep(3)  # longer than a few looks: while the job lives, it must not end
+        assert shipper.poll() is None
+    job.write_all([record(number) for number in range(3)])
+    job.close()
+    shipper = shipper or uploading(pod, url, seconds=300)
+    assert shipper.wait(60) == 0
+    assert ids(reader(tmp_path / "mine", url)) == ["r0", "r1", "r2"]
+
+
+def test_without_a_writer_or_a_bucket_the_upload_after_a_job_ends_too(tmp_path):
+    (tmp_path / "none").mkdir()
+    assert uploading(tmp_path / "none", f"file://{tmp_path}/shared", seconds=1).wait(60) == 0
+    pod = tmp_path / "pod"
+    write(pod, 1)
+    (tmp_path / "a-file").write_text("no folder")
+    away = uploading(pod, f"file://{tmp_path}/a-file/records", seconds=1)
+    output = away.communicate(timeout=60)[0]
+    assert away.returncode == 0
+    assert "records are lost: they could not be uploaded within 1 s after the job" in output
+
+
 def test_two_homes_see_each_others_records_and_feedback_and_what_limits_removed_stays_away(url, tmp_path):
     one, other = tmp_path / "one", tmp_path / "other"
     write(one, 1, 2)

@@ -314,8 +314,10 @@ def test_a_job_in_an_image_goes_on_after_a_kill_and_reports_all_of_its_run(pod, 
     staged = sink / "_nbdeploy" / "staged"
     while len(list(staged.glob("*.json"))) < 2:
         assert process.poll() is None, process.stdout.read()
+    workers = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(number)
     process.communicate()
+    psutil.wait_procs(workers)  # in a pod all processes end at once
     if number == signal.SIGTERM:  # what was whole is committed
         assert process.returncode == 143
         assert json.loads(pod.message.read_text())["state"] == "interrupted"
@@ -353,6 +355,21 @@ def test_a_job_of_a_model_with_redacted_columns_quotes_no_value_of_theirs(pod, t
     process = pod.start("--source", tmp_path / "people.parquet", "--sink", tmp_path / "sink")
     assert b"unlucky" not in process.communicate()[0]
     assert json.loads(pod.message.read_text())["problem"].startswith("ModelFailed: its words may quote")
+
+
+def test_a_job_records_a_sample_as_the_endpoint_does_while_it_holds_the_lock_of_writers(pod, files, tmp_path):
+    folder = tmp_path / "records"
+    folder.mkdir()
+    pod.environment |= {"NBDEPLOY_RECORDS": str(folder), "NBDEPLOY_ENDPOINT": "double"}
+    places = ("--source", files, "--sink", tmp_path / "sink")
+    assert pod.run(*places, "--record", "full;redact=age", "--role", "shadow")[0] == 0
+    assert (folder / ".writers").exists()
+    (segment,) = folder.glob("*.jsonl")
+    records = [json.loads(line) for line in segment.read_text().splitlines()]
+    assert sum(one["rows"] for one in records) == 600
+    assert {(one["endpoint"], one["role"], tuple(one["inputs"][0])) for one in records} == {
+        ("double", "shadow", ("income",))
+    }
 
 
 def test_a_job_names_what_no_further_try_would_change(pod, tmp_path):

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jupyter_deploy.domain.batch.requests import BatchRequest
-from jupyter_deploy.domain.batch.results import BatchState, BatchStatus
+from jupyter_deploy.domain.batch.results import Batch, BatchState, BatchStatus, ShadowBatch
 from jupyter_deploy.domain.batch.schedule import check_schedule, count_due, latest_due, next_due
 from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
@@ -17,7 +17,7 @@ from jupyter_deploy.faces.render.batch_page import batch_page, exit_code_of_batc
 from jupyter_deploy.system.batch_log import BatchLogFile
 from jupyter_deploy.verbs.scoring import schedule as scheduling
 from jupyter_deploy.verbs.scoring.batch import wanted_schedule
-from tests import releases
+from tests import releases, validations
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SPEC = BatchSpec(source="/data/*.parquet", sink="/scores", schedule="0 3 * * *")
@@ -84,7 +84,7 @@ class World:
         self.time += self.takes
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return SimpleNamespace(release="churn:aaa", **self.outcome)
+        return Batch(endpoint="churn", release="churn:aaa", source=source, sink=sink, partitions=1, **self.outcome)
 
     @property
     def runs(self):
@@ -154,6 +154,24 @@ def test_a_failed_run_is_noted_and_the_next_moment_is_tried(world):
     assert [bool(run.problem) for run in world.runs] == [False, True]
     assert world.runs[0].too_many_refused
     assert "MORE than --max-errors" in world.runs[0].words
+
+
+def test_a_run_is_told_with_its_gates_and_with_the_runs_of_its_shadows(world):
+    world.scheduler.look()
+    world.time = at("2026-05-02T03:00")
+    judged = validations.validation(validations.run(gates=(validations.gate("fail"),)))
+    shadows = (
+        ShadowBatch(release="churn:bbb", sink="/scores/_shadow/bbb", rows=100),
+        ShadowBatch(release="churn:ccc", sink="/scores/_shadow/ccc", problem="it has no pyarrow"),
+    )
+    world.outcome |= {"shadows": shadows, "validation": judged}
+    world.scheduler.look()
+    assert [run.words for run in world.runs] == [
+        "100 rows by churn:aaa; ✗ 1 of 1 gate does not hold",
+        "100 rows by churn:bbb",
+        "FAILED: churn:ccc: it has no pyarrow",
+    ]
+    assert {run.due for run in world.runs} == {at("2026-05-02T03:00")}
 
 
 def test_a_fault_of_the_program_itself_fails_the_run_and_does_not_repeat_it(world):

@@ -2,10 +2,12 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import kubernetes_validate
 import pytest
 
+from jupyter_deploy.domain.batch.scoring import ScheduledScoring, recording_of, scheduled_scorings
 from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.errors import InvalidInput, Refused
 from jupyter_deploy.domain.release.endpoint import Endpoint
@@ -14,13 +16,15 @@ from jupyter_deploy.targets.kubernetes import batch_runs, names
 from jupyter_deploy.targets.kubernetes.batches import cron_job, job_at_once, require_in_cluster
 from jupyter_deploy.targets.kubernetes.rbac import user_rules
 from jupyter_deploy.targets.kubernetes.releases import stamp_of
-from jupyter_deploy.targets.kubernetes.settings import ClusterSettings
+from jupyter_deploy.targets.kubernetes.settings import ClusterSettings, KubernetesSettings
+from jupyter_deploy.targets.kubernetes.shipping import shipper
 from tests.namespaces import Namespace
 from tests.releases import release
 
 IMAGE = f"registry.example/team/churn@sha256:{'0' * 64}"
 SETTINGS = ClusterSettings(namespace="models", records_secret="bucket")
 OVERLAY = {"spec": {"nodeSelector": {"pool": "models"}}}
+ALL = KubernetesSettings(home=Path("home"), bentoml_home=Path("bentoml"), kubernetes=SETTINGS)
 SPEC = BatchSpec(source="s3://b/rows", sink="s3://b/scores", schedule="0 3 * * *", keep=("id",), max_errors="1%")
 STABLE = release("aaa", name="churn", image=IMAGE, resources=Resources(cpu=2, memory="512MB"))
 ENDPOINT = Endpoint.first(STABLE, "kubernetes").serving(batch=SPEC)
@@ -34,9 +38,17 @@ AT_ONCE = {
 }
 
 
+SHIPPER = shipper(STABLE, SETTINGS, "s3://records/nbdeploy", IMAGE, job=True)
+
+
 def cron(stable=STABLE, spec=SPEC, **options):
+    records = recording_of(Endpoint.first(stable, "kubernetes"), stable)
     given = {"settings": SETTINGS, "version": "batch/v1", "overlay": OVERLAY} | options
-    return cron_job(stable, spec, **given)
+    return cron_job(ScheduledScoring(stable, spec, records), **given)
+
+
+def at_once(**changes):
+    return job_at_once(STABLE, AT_ONCE | changes, SETTINGS, overlay=OVERLAY)
 
 
 def pod_of(document):
@@ -47,17 +59,17 @@ def pod_of(document):
 @pytest.mark.parametrize("version", ["1.34", "1.37"])
 @pytest.mark.parametrize("stable", [STABLE, release("aaa", name="churn", image=IMAGE, secrets={"DB": "k8s:db/url"})])
 def test_the_objects_are_valid_by_the_strict_schemas_and_their_pods_restricted(version, stable):
-    for made in (cron(stable), job_at_once(stable, AT_ONCE, SETTINGS, OVERLAY)):
+    for made in (cron(stable), cron(stable, shipper=SHIPPER), at_once()):
         kubernetes_validate.validate(made, version, strict=True)
         spec = pod_of(made)
         assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
         assert not spec["automountServiceAccountToken"]
         assert spec["nodeSelector"] == {"pool": "models"}
-        (container,) = spec["containers"]
-        assert container["securityContext"]["readOnlyRootFilesystem"]
-        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
-        assert container["image"] == IMAGE
-        assert container["envFrom"] == [{"secretRef": {"name": "bucket"}}]
+        for container in spec["containers"]:
+            assert container["securityContext"]["readOnlyRootFilesystem"]
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert container["image"] == IMAGE
+            assert container["envFrom"] == [{"secretRef": {"name": "bucket"}}]
 
 
 def test_a_cronjob_runs_the_stable_image_one_at_a_time_with_the_releases_resources_and_digest():
@@ -88,7 +100,7 @@ def test_a_pod_reads_the_models_secrets_from_the_namespace():
 
 def test_the_same_run_at_once_has_the_same_name_and_another_one_has_another():
     def name(**changes):
-        return job_at_once(STABLE, AT_ONCE | changes, SETTINGS, {})["metadata"]["name"]
+        return at_once(**changes)["metadata"]["name"]
 
     assert name() == name()
     assert len({name(), name(sink="s3://b/other"), name(dry_run=True), names.batch_name("churn")}) == 4
@@ -104,9 +116,39 @@ def test_places_of_this_machine_are_refused_with_the_remedy(place):
         require_in_cluster("s3://b/rows", place)
 
 
-def test_shadows_are_refused():
-    with pytest.raises(Refused, match="records no batches"):
-        require_in_cluster("s3://b/rows", "s3://b/scores", role="shadow")
+def test_the_pod_records_as_the_endpoint_does_and_its_shipper_ends_by_itself():
+    endpoint = ENDPOINT.recording("meta", 0.5)
+    (scoring,) = scheduled_scorings(endpoint)
+    made = pod_of(cron_job(scoring, SETTINGS, version="batch/v1", overlay={}, shipper=SHIPPER))
+    batch, upload = made["containers"]
+    assert batch["args"][-4:] == ["--record", "meta;sample=0.5", "--role", "stable"]
+    variables = {one["name"]: one.get("value") for one in batch["env"]}
+    (mount,) = (one for one in batch["volumeMounts"] if one["name"] == "records")
+    assert variables["NBDEPLOY_RECORDS"] == mount["mountPath"] == "/data/records/churn/aaa"
+    assert upload["args"][-2:] == ["--for-job", "300"]
+    volumes = {one["name"] for one in made["volumes"]}
+    assert {one["name"] for container in made["containers"] for one in container["volumeMounts"]} == volumes
+    for unrecorded in (endpoint.recording("off"), endpoint):
+        (scoring,) = scheduled_scorings(unrecorded)
+        ships = None if unrecorded is endpoint else SHIPPER
+        (batch,) = pod_of(cron_job(scoring, SETTINGS, version="batch/v1", overlay={}, shipper=ships))["containers"]
+        assert "--record" not in batch["args"]
+
+
+def test_each_shadow_has_a_cronjob_of_its_own_where_records_leave_the_pods():
+    shadow = release("bbb", name="churn", image=IMAGE.replace("0", "1"))
+    both = ENDPOINT.with_release(shadow).serving(batch=SPEC.model_copy(update={"role": "shadow"}))
+    api = Namespace()
+    keep(both, api)
+    (batch,) = pod_of(api.get("CronJob", "nbd-batch-churn-shadow-bbb"))["containers"]
+    assert batch["image"] == shadow.image
+    assert batch["args"][batch["args"].index("--sink") + 1] == "s3://b/scores/_shadow/bbb"
+    assert image_in(api) == IMAGE
+    keep(both.promoted("churn:bbb"), api)
+    assert [name for _, name in api.objects] == ["nbd-batch-churn"]
+    assert image_in(api) == shadow.image
+    with pytest.raises(Refused, match="nothing to compare"):
+        batch_runs.check(both.batch, Namespace(), None)
 
 
 def test_users_may_change_jobs_and_cronjobs_and_nothing_else_of_that_group():
@@ -116,7 +158,7 @@ def test_users_may_change_jobs_and_cronjobs_and_nothing_else_of_that_group():
 
 def keep(endpoint, api, newest=None):
     def wanted(current):
-        return batch_runs.wanted_cron(current, api, SETTINGS)
+        return batch_runs.wanted_crons(current, api, ALL)
 
     batch_runs.keep(endpoint, api, wanted, lambda: newest)
 
@@ -151,8 +193,8 @@ def test_the_newer_revision_of_a_faster_user_wins():
 
 def test_a_server_without_cronjobs_is_told_before_a_revision_is_written():
     with pytest.raises(Refused, match="no CronJobs"):
-        batch_runs.check(SPEC, Namespace(version=""))
-    batch_runs.check(SPEC, Namespace())
+        batch_runs.check(SPEC, Namespace(version=""), None)
+    batch_runs.check(SPEC, Namespace(), None)
 
 
 def job(*, conditions=(), **status):

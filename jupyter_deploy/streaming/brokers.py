@@ -14,6 +14,7 @@ from jupyter_deploy.domain.stream.spec import BROKERS, StreamAddress, StreamSpec
 from .deliveries import Sink, Source
 
 _MODULES = {
+    "amqp": ("amqp_broker", "AmqpSource", "AmqpSink"),
     "nats": ("nats_broker", "NatsSource", "NatsSink"),
     "redis": ("redis_broker", "RedisSource", "RedisSink"),
 }

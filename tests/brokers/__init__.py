@@ -1,7 +1,9 @@
 """Brokers of messages on this machine, which tests start and kill."""
 
 from .nats_server import NatsServer
+from .rabbitmq import RabbitServer
 from .redis_server import RedisServer
 from .server import running
+from .wire import Wire
 
-__all__ = ["NatsServer", "RedisServer", "running"]
+__all__ = ["NatsServer", "RabbitServer", "RedisServer", "Wire", "running"]

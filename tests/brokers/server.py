@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 from tests.conftest import free_port
@@ -21,23 +22,26 @@ class Stored(NamedTuple):
 
 
 class Server:
-    """A program that listens on a port of this machine and keeps its messages in a folder."""
+    """A program that listens on a port of this machine and keeps its messages in a folder.
+
+    ``answers_once``: a second answer to a message is dropped, also after a kill.
+    """
 
     program, scheme = "", ""
+    answers_once = True
 
     def __init__(self, folder):
         self.folder = folder
         self.port = free_port()
         self.url = f"{self.scheme}://127.0.0.1:{self.port}"
-        self._log = folder.parent / f"{self.program}.log"
+        self._log = folder.parent / f"{Path(self.program).name}.log"
         self._process = None
 
     def start(self):
         """Start it, also after a kill, and wait until it answers."""
+        program = shutil.which(self.program) or f"/usr/sbin/{self.program}"
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [shutil.which(self.program) or f"/usr/sbin/{self.program}", *self.options()], stdout=log, stderr=log
-            )
+            self._process = subprocess.Popen([program, *self.options()], stdout=log, stderr=log, env=self.environment())
         deadline = time.monotonic() + SECONDS
         while time.monotonic() < deadline:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
@@ -45,6 +49,9 @@ class Server:
                     return
             time.sleep(0.05)
         raise AssertionError(f"{self.program} did not start: {self._log.read_text()}")
+
+    def environment(self):
+        """The environment of the program; None: that of the tests."""
 
     def answers(self):
         """Whether it answers a connection."""
@@ -57,14 +64,18 @@ class Server:
             self._process.wait()
             self._process = None
 
+    def end(self):
+        """End all that it started."""
+        self.kill()
+
 
 @contextmanager
 def running(kind, folder):
     """A running server, such as ``running(NatsServer, folder)``."""
     (folder / "store").mkdir(parents=True, exist_ok=True)
     server = kind(folder / "store")
-    server.start()
     try:
+        server.start()
         yield server
     finally:
-        server.kill()
+        server.end()

@@ -15,6 +15,7 @@ from .deliveries import Sink, Source
 
 _MODULES = {
     "amqp": ("amqp_broker", "AmqpSource", "AmqpSink"),
+    "kafka": ("kafka_broker", "KafkaSource", "KafkaSink"),
     "nats": ("nats_broker", "NatsSource", "NatsSink"),
     "redis": ("redis_broker", "RedisSource", "RedisSink"),
 }

@@ -3008,7 +3008,7 @@ export interface RampPlan {
  */
 export interface StreamSpec {
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM or amqp://HOST:PORT/QUEUE (RabbitMQ).
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
    */
   source: string;
   /**
@@ -5579,7 +5579,7 @@ export interface StreamRequest {
    */
   name: string;
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM or amqp://HOST:PORT/QUEUE (RabbitMQ).
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
    */
   source?: string | null;
   /**

@@ -139,10 +139,8 @@ class RabbitServer(Server):
 
     def _do(self, work):
         async def connected():
-            connection = await aio_pika.connect(self.url, timeout=SECONDS)
-            try:
-                return await work(await connection.channel(on_return_raises=True))
-            finally:
-                await connection.close()
+            async with await aio_pika.connect(self.url, timeout=SECONDS) as connection:
+                async with connection.channel(on_return_raises=True) as channel:
+                    return await work(channel)
 
         return asyncio.run(connected())

@@ -11,7 +11,15 @@ from pydantic import Field
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.errors import InvalidInput
 
-BROKERS = {"nats": "nats", "tls": "nats", "redis": "redis", "rediss": "redis", "amqp": "amqp", "amqps": "amqp"}
+BROKERS = {
+    "nats": "nats",
+    "tls": "nats",
+    "redis": "redis",
+    "rediss": "redis",
+    "amqp": "amqp",
+    "amqps": "amqp",
+    "kafka": "kafka",
+}
 """The extra of nbdeploy that reads a scheme."""
 
 DEFAULT_ATTEMPTS = 3
@@ -19,8 +27,8 @@ DEFAULT_ATTEMPTS = 3
 Begin = Literal["next", "first"]
 
 SOURCE = (
-    "Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM or "
-    "amqp://HOST:PORT/QUEUE (RabbitMQ)."
+    "Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, "
+    "amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC."
 )
 SINK = "Place of the answers, with the source's form."
 DEAD_LETTERS = (
@@ -29,7 +37,12 @@ DEAD_LETTERS = (
 CREDENTIALS = "A file whose one line is USER:PASSWORD for the broker."
 
 _NAME = re.compile(r"[^\s/*>]+")
-_PLACES = {"nats": re.compile(r"[^\s./]+(?:\.[^\s./]+)*"), "redis": _NAME, "amqp": _NAME}
+_PLACES = {
+    "nats": re.compile(r"[^\s./]+(?:\.[^\s./]+)*"),
+    "redis": _NAME,
+    "amqp": _NAME,
+    "kafka": re.compile(r"[A-Za-z0-9._-]{1,249}"),
+}
 
 
 class StreamAddress(NamedTuple):
@@ -40,7 +53,7 @@ class StreamAddress(NamedTuple):
     server
         The broker's URL without a path, such as ``nats://localhost:4222``.
     place
-        The subject, stream or queue there.
+        The subject, stream, queue or topic there.
     """
 
     scheme: str
@@ -91,7 +104,7 @@ def parse_stream_address(text: str, option: str) -> StreamAddress:
         raise InvalidInput(f"{option}: '{text}' has a query or a fragment", example)
     place = parts.path.strip("/")
     if not place:
-        raise InvalidInput(f"{option}: '{text}' names no subject, stream or queue", example)
+        raise InvalidInput(f"{option}: '{text}' names no subject, stream, queue or topic", example)
     if not _PLACES[BROKERS[parts.scheme]].fullmatch(place):
         raise InvalidInput(
             f"{option}: '{place}' is no name for a stream", "write letters, digits and dots, such as a.b"

@@ -139,8 +139,10 @@ class RabbitServer(Server):
 
     def _do(self, work):
         async def connected():
-            async with await aio_pika.connect(self.url, timeout=SECONDS) as connection:
-                async with connection.channel(on_return_raises=True) as channel:
-                    return await work(channel)
+            async with (
+                await aio_pika.connect(self.url, timeout=SECONDS) as connection,
+                connection.channel(on_return_raises=True) as channel,
+            ):
+                return await work(channel)
 
         return asyncio.run(connected())

@@ -156,9 +156,9 @@ def publish_through_kills(broker, home, batches, kill):
     for number in range(batches):
         ids += broker.publish([row(7 if age % 3 else 30) for age in range(60)], keys)
         kill(number)
-    until(lambda: broker.count("scores") >= len(ids), timeout=100 + 20 * batches)
+    until(lambda: set(answers_of(broker)) >= set(ids), timeout=100 + 20 * batches)
     until(lambda: status(home)["state"]["lag"] == 0, timeout=120)
-    answered = [message.headers["x-request-id"] for message in broker.messages("scores")]
+    answered = answers_of(broker)
     assert set(answered) == set(ids)
     repeated = {ids.index(one): times for one, times in Counter(answered).items() if times > 1}
     assert not (repeated if broker.answers_once else {number for number in repeated if number < 60}), repeated
@@ -168,6 +168,11 @@ def publish_through_kills(broker, home, batches, kill):
     for one in answered:
         by_key[keys[places[one] % 60]].append(places[one])
     assert all(each == sorted(each) for each in by_key.values())
+
+
+def answers_of(broker):
+    """The ids of the messages that have an answer, in the order of the answers."""
+    return [message.headers["x-request-id"] for message in broker.messages("scores")]
 
 
 def kill_worker(home):

@@ -53,6 +53,11 @@ for package in "$@"; do
       PATH="$PATH:/usr/sbin" command -v nats-server >/dev/null || { missing+=(nats-server); services+=(nats-server); }
       ;;
     redis-server) command -v redis-server >/dev/null || { missing+=(redis-server); services+=(redis-server); } ;;
+    rabbitmq-server)
+      PATH="$PATH:/usr/sbin" command -v rabbitmq-server >/dev/null ||
+        { missing+=(rabbitmq-server); services+=(rabbitmq-server); }
+      command -v epmd >/dev/null || services+=(epmd.socket epmd.service)
+      ;;
     postgresql)
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || { missing+=(postgresql); services+=(postgresql); }
       ;;

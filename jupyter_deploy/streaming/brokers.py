@@ -14,6 +14,8 @@ from jupyter_deploy.domain.stream.spec import BROKERS, StreamAddress, StreamSpec
 from .deliveries import Sink, Source
 
 _MODULES = {
+    "amqp": ("amqp_broker", "AmqpSource", "AmqpSink"),
+    "kafka": ("kafka_broker", "KafkaSource", "KafkaSink"),
     "nats": ("nats_broker", "NatsSource", "NatsSink"),
     "redis": ("redis_broker", "RedisSource", "RedisSink"),
 }

@@ -23,12 +23,14 @@ from nats.js.errors import NotFoundError, ServiceUnavailableError
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.domain.stream.spec import Begin, StreamAddress
 
+from .broker_errors import away, other_reader, refused_user
 from .deliveries import Delivery
 
 _MOST_OPEN = 512
 _ACK_SECONDS = 6.0
 _ANSWER_SECONDS = 5.0
 _RECONNECT_SECONDS = 0.5
+_HINT = "; 'nats-server --jetstream' is one that keeps messages"
 
 KEY_HEADER = "x-sticky-key"
 ID_HEADER = "Nats-Msg-Id"
@@ -141,10 +143,8 @@ class _Connection:
                 )
         except (NatsError, OSError, TimeoutError) as error:
             if isinstance(error, AuthorizationError) or "authorization" in str(error).lower():
-                raise InvalidInput(
-                    f"{self._address.server} refuses the user", "name a file with USER:PASSWORD by --credentials"
-                ) from error
-            raise _away(self._address, error) from error
+                raise refused_user(self._address) from error
+            raise away(self._address, error, _HINT) from error
         return self._client.jetstream(timeout=_ANSWER_SECONDS)
 
     async def close(self) -> None:
@@ -283,14 +283,6 @@ class NatsSink:
         await self._connection.close()
 
 
-def _away(address: StreamAddress, error: BaseException) -> TargetError:
-    """Return the error of a broker that cannot be reached."""
-    return TargetError(
-        f"the broker {address.server} does not answer: {str(error) or type(error).__name__}",
-        "start it, or correct host and port; 'nats-server --jetstream' is one that keeps messages",
-    )
-
-
 async def _stream_of(context: JetStreamContext, address: StreamAddress) -> str:
     try:
         return await context.find_stream_name_by_subject(address.place)
@@ -313,8 +305,5 @@ async def _translated(address: StreamAddress) -> AsyncIterator[None]:
         ) from error
     except (NatsError, OSError, TimeoutError) as error:
         if "already bound" in str(error):
-            raise TargetError(
-                f"another process reads the endpoint's group at {address.server}",
-                "end it: at one broker, one endpoint of a name answers a stream",
-            ) from error
-        raise _away(address, error) from error
+            raise other_reader(address, "the endpoint's group") from error
+        raise away(address, error, _HINT) from error

@@ -25,9 +25,10 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.stream.spec import Begin, StreamAddress
 
+from .broker_errors import away, refused_user
 from .deliveries import Delivery
 
 _MOST_OPEN = 512
@@ -251,15 +252,6 @@ async def _translated(address: StreamAddress) -> AsyncIterator[None]:
     try:
         yield
     except (AuthenticationError, AuthorizationError) as error:
-        raise InvalidInput(
-            f"{address.server} refuses the user: {error}", "name a file with USER:PASSWORD by --credentials"
-        ) from error
+        raise refused_user(address, error) from error
     except (RedisError, OSError, TimeoutError) as error:
-        raise _away(address, error) from error
-
-
-def _away(address: StreamAddress, error: BaseException) -> TargetError:
-    return TargetError(
-        f"the broker {address.server} does not answer: {str(error) or type(error).__name__}",
-        "start it, or correct host and port",
-    )
+        raise away(address, error) from error

@@ -3408,7 +3408,7 @@ export interface RampPlan {
  */
 export interface StreamSpecOutput {
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
    */
   source: string;
   /**
@@ -5992,7 +5992,7 @@ export interface StreamRequest {
    */
   name: string;
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
    */
   source?: string | null;
   /**

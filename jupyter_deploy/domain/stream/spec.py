@@ -11,21 +11,38 @@ from pydantic import Field
 from jupyter_deploy.domain.base import Value
 from jupyter_deploy.domain.errors import InvalidInput
 
-BROKERS = {"nats": "nats", "tls": "nats", "redis": "redis", "rediss": "redis"}
+BROKERS = {
+    "nats": "nats",
+    "tls": "nats",
+    "redis": "redis",
+    "rediss": "redis",
+    "amqp": "amqp",
+    "amqps": "amqp",
+    "kafka": "kafka",
+}
 """The extra of nbdeploy that reads a scheme."""
 
 DEFAULT_ATTEMPTS = 3
 
 Begin = Literal["next", "first"]
 
-SOURCE = "Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM."
+SOURCE = (
+    "Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, "
+    "amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC."
+)
 SINK = "Place of the answers, with the source's form."
 DEAD_LETTERS = (
     "Place of the messages that cannot be answered, with the reason (default: the sink's with .dead at its end)."
 )
 CREDENTIALS = "A file whose one line is USER:PASSWORD for the broker."
 
-_PLACES = {"nats": re.compile(r"[^\s./]+(?:\.[^\s./]+)*"), "redis": re.compile(r"[^\s/*>]+")}
+_NAME = re.compile(r"[^\s/*>]+")
+_PLACES = {
+    "nats": re.compile(r"[^\s./]+(?:\.[^\s./]+)*"),
+    "redis": _NAME,
+    "amqp": _NAME,
+    "kafka": re.compile(r"[A-Za-z0-9._-]{1,249}"),
+}
 
 
 class StreamAddress(NamedTuple):
@@ -36,7 +53,7 @@ class StreamAddress(NamedTuple):
     server
         The broker's URL without a path, such as ``nats://localhost:4222``.
     place
-        The subject or stream there.
+        The subject, stream, queue or topic there.
     """
 
     scheme: str
@@ -87,7 +104,7 @@ def parse_stream_address(text: str, option: str) -> StreamAddress:
         raise InvalidInput(f"{option}: '{text}' has a query or a fragment", example)
     place = parts.path.strip("/")
     if not place:
-        raise InvalidInput(f"{option}: '{text}' names no subject or stream", example)
+        raise InvalidInput(f"{option}: '{text}' names no subject, stream, queue or topic", example)
     if not _PLACES[BROKERS[parts.scheme]].fullmatch(place):
         raise InvalidInput(
             f"{option}: '{place}' is no name for a stream", "write letters, digits and dots, such as a.b"

@@ -70,6 +70,8 @@ def test_an_address_has_server_and_subject():
     assert parse_stream_address("nats://[::1]:4222/a.>", "--source").server == "nats://[::1]:4222"
     assert parse_stream_address("nats://h/a.*", "--source").is_pattern
     assert parse_stream_address("redis://h/a:b", "--source").place == "a:b"
+    assert parse_stream_address("amqp://h:5672/a.b", "--source")[1:] == ("amqp://h:5672", "a.b")
+    assert parse_stream_address("kafka://h:9092/a.b-c", "--source")[1:] == ("kafka://h:9092", "a.b-c")
     assert spec().dead_letters == "nats://localhost/scores.dead"
 
 
@@ -88,6 +90,8 @@ def test_an_address_has_server_and_subject():
         ("nats://h/a/b", "is no name for a stream"),
         ("redis://h/a*", "is no name for a stream"),
         ("redis://h/0/a", "is no name for a stream"),
+        ("amqp://h/vhost/a", "is no name for a stream"),
+        ("kafka://h/a:b", "is no name for a stream"),
         ("nats://u:p@h/a", "has a user or a password"),
         ("nats://h/a?b=c", "has a query"),
     ],

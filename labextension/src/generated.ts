@@ -274,7 +274,7 @@ export interface BatchSpecInput {
  */
 export interface StreamSpecInput {
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream) or redis://HOST:PORT/STREAM.
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
    */
   source: string;
   /**

@@ -34,7 +34,9 @@ const BATCH = {
   format: 'parquet' as const,
   workers: null,
   max_errors: '0',
-  role: 'stable' as const
+  role: 'stable' as const,
+  validate: [],
+  gate: []
 };
 const PLAN: EndpointPlan = {
   endpoint: 'clf',

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.batch.requests import BatchRequest
-from jupyter_deploy.domain.errors import InvalidInput, Refused, TargetError
+from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.faces.render.batch_page import batch_page, exit_code_of_batch
 from jupyter_deploy.verbs.scoring import batch as verb
@@ -85,10 +85,10 @@ def test_a_run_in_a_cluster_is_of_an_endpoint_there_and_needs_no_snapshot_here(w
     monkeypatch.setattr(verb, "load_release", lambda *_: pytest.fail("the snapshot is elsewhere"))
     world.endpoint = world.endpoint.model_copy(update={"target": "kubernetes"})
     world.cluster_batches = world
-    score(world, run_on="kubernetes")
-    ((tag, job),) = [(release.tag, job) for release, job in world.jobs]
-    assert (tag, job.workers, job.records) == ("churn:aaa", 0, None)
-    with pytest.raises(Refused, match="records no batches"):
-        score(world, run_on="kubernetes", role="shadow")
+    score(world, run_on="kubernetes", role="shadow")
+    assert [(release.tag, job.workers, job.records.role) for release, job in world.jobs] == [
+        ("churn:aaa", 0, "stable"),
+        ("churn:bbb", 0, "shadow"),
+    ]
     with pytest.raises(InvalidInput, match="--schedule takes no --run-on"):
         score(world, run_on="kubernetes", schedule="0 3 * * *")

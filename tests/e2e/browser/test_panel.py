@@ -220,6 +220,7 @@ def test_it_counts_live_and_compares_with_a_chart(story):
 def test_what_validations_measured_is_listed_and_drawn_release_by_release(story):
     page, panel = story.page, story.panel
     opens(panel, "History")
+    panel.get_by_role("heading", name="Validations").scroll_into_view_if_needed()  # they are loaded there
     listed = panel.get_by_role("list", name="Validations, newest first").locator("li")
     expect(listed).to_have_text([re.compile(f"^passed{name(story.one)}.* by ada")] * 3)
     drawn = panel.locator(".nbd-Chart img")

@@ -31,7 +31,7 @@ for package in "$@"; do
   case "$package" in
     git) command -v git >/dev/null || missing+=(git) ;;
     node) lab=yes; command -v npm >/dev/null || missing+=(nodejs npm) ;;
-    chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+    chromium-headless-shell) command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell) ;;
     r)
       command -v Rscript >/dev/null || missing+=(r-base-core)
       r_libraries IRkernel httr2 ranger kernlab rpart randomForest glmnet

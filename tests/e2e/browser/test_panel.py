@@ -17,7 +17,7 @@ from jupyter_deploy.store.store import SqliteStore
 from tests import notebooks
 from tests.e2e.conftest import Load, until
 from tests.e2e.image import keep_small_libraries
-from tests.e2e.lab import CHROMIUM, FLAGS, KERNEL_READY, TOKEN, jupyter
+from tests.e2e.lab import KERNEL_READY, TOKEN, jupyter, launch
 from tests.e2e.registry import publishing
 from tests.e2e.saving import exports_records, in_both_themes, saved_html, saves_chart
 from tests.images import write_small_base
@@ -66,7 +66,7 @@ def story(own_processes_throughout, shared_home, snapshots, registry_world, tmp_
     notebook = notebooks.write(tmp_path_factory.mktemp("panel") / "panel.ipynb", *CELLS)
     expect.set_options(timeout=SECONDS * 1000)  # a busy machine is no fault
     with jupyter(home, notebook) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launch(playwright)
         browser.new_context()
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(SECONDS * 1000)

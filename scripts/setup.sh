@@ -34,7 +34,7 @@ for package in "$@"; do
     chromium-headless-shell) command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell) ;;
     r)
       command -v Rscript >/dev/null || missing+=(r-base-core)
-      r_libraries IRkernel httr2 ranger kernlab rpart randomForest glmnet
+      r_libraries IRkernel httr2 ranger kernlab nnet rpart randomForest glmnet
       ;;
     r-models) # the libraries of tests/contract/models_of_r.py, and of the tutorials in R
       r_libraries MASS caret class e1071 earth ggplot2 glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival

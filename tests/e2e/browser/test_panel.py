@@ -223,8 +223,7 @@ def test_what_validations_measured_is_listed_and_drawn_release_by_release(story)
     panel.get_by_role("heading", name="Validations").scroll_into_view_if_needed()  # they are loaded there
     listed = panel.get_by_role("list", name="Validations, newest first").locator("li")
     expect(listed).to_have_text([re.compile(f"^passed{name(story.one)}.* by ada")] * 3)
-    drawn = panel.locator(".nbd-Chart img")
-    expect(drawn).to_have_count(2)
+    expect(drawn := panel.locator(".nbd-Chart img")).to_have_count(2)
     for metric in ("accuracy", "log_loss"):
         expect(panel.get_by_role("img", name=f"{metric} over 3 validations")).to_be_visible()
     drawn.first.scroll_into_view_if_needed()

@@ -40,7 +40,7 @@ down:
 	@test ! -x $(PYTHON) || $(DEMO) $(PYTHON) -m jupyter_deploy down
 
 setup:
-	@scripts/setup.sh demo,test git chromium r node $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
+	@scripts/setup.sh demo,test git chromium-headless-shell r node $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
 
 # The extension's checks run at the same time as Python's.
 check: setup
@@ -73,7 +73,7 @@ test: compiled
 
 # The newer Python's environment is installed while the tests of the older one run.
 test-all: compiled
-	@scripts/setup.sh demo,test,engines git chromium r r-models node java keyring onnxruntime $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
+	@scripts/setup.sh demo,test,engines git chromium-headless-shell r r-models node java keyring onnxruntime $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
 	@VENV=.venv-$(NEWER) PYTHON=python$(NEWER) scripts/setup.sh unit & installing=$$!; \
 	NBDEPLOY_EXHAUSTIVE=1 $(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder $(if $(DURATIONS),--durations=0) || { wait $$installing; exit 1; }; \
 	wait $$installing && NBDEPLOY_EXHAUSTIVE=1 $(subst .venv,.venv-$(NEWER),$(PYTEST)) -n 3 --dist loadfile tests/unit tests/golden tests/faces
@@ -95,7 +95,7 @@ bench-kubernetes: compiled cluster
 	@NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m scripts.cluster.bench
 
 bench:
-	@scripts/setup.sh demo,test,bench git chromium r plumber node wrk $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
+	@scripts/setup.sh demo,test,bench git chromium-headless-shell r plumber node wrk $(IMAGES) $(MONITORING) $(BROKERS) $(DATABASES)
 	@$(PYTHON) -m scripts.bench --write
 
 screenshots: setup

@@ -23,7 +23,7 @@ _BESIDE_VERBS = ("panel",)
 
 __all__ = list(BY_NAME)
 __all__ += list(_IN_NOTEBOOKS)
-__all__ += ("DeployError", "connection", "feature_lookup", "load", "model_input", "panel", "serving_role")
+__all__ += ("DeployError", "connection", "feature_lookup", "load", "model_input", "panel", "serving_role", "spark_udf")
 
 _MODULES = {
     "DeployError": ".domain.errors",
@@ -31,6 +31,7 @@ _MODULES = {
     "load": ".faces.kernel.predictor",
     "model_input": ".faces.kernel.model_input",
     "recorded": ".faces.kernel.recorded",
+    "spark_udf": ".faces.kernel.spark_udf",
 }
 
 

@@ -31,10 +31,10 @@ for package in "$@"; do
   case "$package" in
     git) command -v git >/dev/null || missing+=(git) ;;
     node) lab=yes; command -v npm >/dev/null || missing+=(nodejs npm) ;;
-    chromium) command -v chromium >/dev/null || missing+=(chromium) ;;
+    chromium-headless-shell) command -v chromium-headless-shell >/dev/null || missing+=(chromium-headless-shell) ;;
     r)
       command -v Rscript >/dev/null || missing+=(r-base-core)
-      r_libraries IRkernel httr2 ranger kernlab rpart randomForest glmnet
+      r_libraries IRkernel httr2 ranger kernlab nnet rpart randomForest glmnet
       ;;
     r-models) # the libraries of tests/contract/models_of_r.py, and of the tutorials in R
       r_libraries MASS caret class e1071 earth ggplot2 glmnet kernlab lme4 mgcv nlme nnet randomForest ranger rpart survival

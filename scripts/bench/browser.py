@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_core.paths import jupyter_path
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.e2e.lab import CHROMIUM, FLAGS, TOKEN, jupyter
+from tests.e2e.lab import TOKEN, jupyter, launch
 
 # What never comes is an error, and no page that is waited for without end.
 _AT_MOST = """
@@ -146,7 +146,7 @@ Visits = Callable[[str], contextlib.AbstractContextManager[Visit]]
 def browser() -> Iterator[Visits]:
     """Chromium; what it yields opens Lab at a server's address."""
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = launch(playwright)
         try:
             yield lambda url: _visit(started, url)
         finally:

@@ -85,7 +85,7 @@ def test_an_id_goes_and_a_text_is_refused():
         ({}, {"metric": "acuracy"}, "there is no metric 'acuracy' | did you mean"),
         ({}, {"metric": "roc_auc"}, "of what predict answers | search for probabilities: --method predict_proba"),
         ({}, {"metric": "f1"}, "the metric 'f1' cannot be computed"),
-        ({}, {"engine": "gluon"}, "no search engine 'gluon' | the engines are: flaml"),
+        ({}, {"engine": "gluon"}, "no search engine 'gluon' | the engines are: autogluon, flaml"),
         ({}, {"group_column": "age", "time_column": "weight"}, "by time or by group, not by both"),
         ({"team": ["a", "b"] * 60}, {"group_column": "team"}, "'team' has 2 groups, and a split needs 10"),
         ({}, {"time_column": "ill"}, "'ill' has neither dates nor numbers"),

@@ -175,11 +175,11 @@ def browser():
     """Chromium, without a page."""
     from playwright.sync_api import expect, sync_playwright
 
-    from tests.e2e.lab import CHROMIUM, FLAGS
+    from tests.e2e.lab import launch
 
     expect.set_options(timeout=60_000)  # a busy machine is no fault
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        started = launch(playwright)
         yield started
         started.close()
 

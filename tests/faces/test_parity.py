@@ -32,7 +32,7 @@ CONTRACT = {
 }  # fmt: skip
 
 SAFE = {"list", "describe", "history", "compare", "logs", "drift"}
-OTHERS = {"DeployError", "connection", "feature_lookup", "load", "model_input", "panel", "serving_role"}
+OTHERS = {"DeployError", "connection", "feature_lookup", "load", "model_input", "panel", "serving_role", "spark_udf"}
 IN_NOTEBOOKS = {"check", "metric", "model", "recorded", "reference"}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +16,6 @@ import httpx
 import psutil
 import pytest
 
-from jupyter_deploy.serving import environment
 from jupyter_deploy.serving.hosting.options import APART, METRICS
 from tests.contract.targets.test_local_target_support import eventually, write_source
 
@@ -59,7 +57,6 @@ class Running:
 
     def __init__(self, folder: Path, service: str, workers: int | str, **variables: str) -> None:
         serving = write_source(folder / "src", service)
-        shutil.copy(environment.__file__, serving)
         self.socket = f"{folder}/release.sock"
         self.log = folder / "log"
         with self.log.open("wb") as log:

@@ -3,9 +3,16 @@
 import pandas as pd
 import pytest
 
+from jupyter_deploy.faces.kernel.spark_udf import udf_of
 from tests.contract.serving.test_predictor import ANSWERS, FRAME, MODEL
 
 pytestmark = pytest.mark.exhaustive
+
+
+def judged(age: int, income: float) -> dict[str, object]:
+    """A function of one row that answers an object."""
+    return {"total": age + income, "rich": income > 40}
+
 
 FRAME_WITH_ID = FRAME.assign(id=range(len(FRAME)))
 
@@ -33,16 +40,42 @@ def test_ray_data_calls_it(predictor, monkeypatch):
         ray.shutdown()
 
 
-def test_spark_calls_it(predictor):
+@pytest.fixture(scope="module")
+def spark():
     from pyspark.sql import SparkSession
 
-    spark = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
-    try:
-        frame = spark.createDataFrame(FRAME_WITH_ID).repartition(4)
-        found = frame.mapInArrow(predictor.batches, "id bigint, prediction string").toPandas()
-        assert in_order(found) == ANSWERS
-    finally:
-        spark.stop()
+    session = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def table(spark):
+    return spark.createDataFrame(FRAME_WITH_ID).repartition(4)
+
+
+def test_spark_calls_it(predictor, table):
+    found = table.mapInArrow(predictor.batches, "id bigint, prediction string").toPandas()
+    assert in_order(found) == ANSWERS
+
+
+def test_spark_has_it_as_a_function_of_columns(predictor, table):
+    score = udf_of(predictor)
+    assert in_order(table.withColumn("prediction", score()).toPandas()) == ANSWERS
+    assert in_order(table.select("id", score("income", table["age"]).alias("prediction")).toPandas()) == ANSWERS
+
+
+def test_spark_has_the_row_and_the_feature_of_a_refusal(predictor, table):
+    refused = table.withColumn("age", table["age"].cast("string"))
+    with pytest.raises(Exception, match=r"row 0, age: "):
+        refused.withColumn("prediction", udf_of(predictor)()).toPandas()
+
+
+def test_a_model_that_answers_objects_is_a_struct_in_spark(predictor_of, table):
+    score = udf_of(predictor_of(judged, {"age": 30, "income": 10.0}))
+    found = table.withColumn("answer", score()).select("id", "answer.*").toPandas().sort_values("id")
+    assert list(found["total"]) == list(FRAME["age"] + FRAME["income"])
+    assert list(found["rich"]) == list(FRAME["income"] > 40)
 
 
 def test_dask_calls_it(predictor):

@@ -107,6 +107,7 @@ def write_source(folder: Path, service: str) -> Path:
     for part in Path(environment.__file__).parent.iterdir():
         if part.name not in {"environment.py", "VERSION", "__pycache__"} and not (serving / part.name).exists():
             (serving / part.name).symlink_to(part)
+    shutil.copy(environment.__file__, serving)  # a test may write another one
     return serving
 
 

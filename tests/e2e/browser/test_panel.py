@@ -17,7 +17,7 @@ from jupyter_deploy.store.store import SqliteStore
 from tests import notebooks
 from tests.e2e.conftest import Load, until
 from tests.e2e.image import keep_small_libraries
-from tests.e2e.lab import CHROMIUM, FLAGS, KERNEL_READY, TOKEN, jupyter
+from tests.e2e.lab import KERNEL_READY, TOKEN, jupyter, launch
 from tests.e2e.registry import publishing
 from tests.e2e.saving import exports_records, in_both_themes, saved_html, saves_chart
 from tests.images import write_small_base
@@ -66,7 +66,7 @@ def story(own_processes_throughout, shared_home, snapshots, registry_world, tmp_
     notebook = notebooks.write(tmp_path_factory.mktemp("panel") / "panel.ipynb", *CELLS)
     expect.set_options(timeout=SECONDS * 1000)  # a busy machine is no fault
     with jupyter(home, notebook) as lab, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launch(playwright)
         browser.new_context()
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(SECONDS * 1000)
@@ -223,8 +223,7 @@ def test_what_validations_measured_is_listed_and_drawn_release_by_release(story)
     panel.get_by_role("heading", name="Validations").scroll_into_view_if_needed()  # they are loaded there
     listed = panel.get_by_role("list", name="Validations, newest first").locator("li")
     expect(listed).to_have_text([re.compile(f"^passed{name(story.one)}.* by ada")] * 3)
-    drawn = panel.locator(".nbd-Chart img")
-    expect(drawn).to_have_count(2)
+    expect(drawn := panel.locator(".nbd-Chart img")).to_have_count(2)
     for metric in ("accuracy", "log_loss"):
         expect(panel.get_by_role("img", name=f"{metric} over 3 validations")).to_be_visible()
     drawn.first.scroll_into_view_if_needed()

@@ -14,7 +14,7 @@ from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.validation.reports import ValidationReports
 from tests.conftest import make_home
 from tests.e2e.jupyter import TOKEN, jupyter_server, problem_in
-from tests.e2e.lab import CHROMIUM, FLAGS
+from tests.e2e.lab import launch
 from tests.releases import release
 from tests.validations import executed, history, run, validation
 
@@ -69,7 +69,7 @@ def client(server):
 def browse(server):
     """Open a path in a browser that has the server's cookie; the answers are recorded."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launch(playwright)
         page = browser.new_context().new_page()
         page.goto(f"{server.url}login?token={TOKEN}")
         asked, said = [], []

@@ -17,7 +17,7 @@ from uv import find_uv_bin
 import jupyter_deploy
 from jupyter_deploy.environments.installer import pips_settings, uvs_settings
 from tests.conftest import make_home
-from tests.e2e.lab import CHROMIUM, FLAGS, jupyter
+from tests.e2e.lab import jupyter, launch
 from tests.e2e.person import Person, until_deployed
 from tests.notebooks import write
 
@@ -119,7 +119,7 @@ def test_lab_and_the_server_list_the_installed_extension_as_ok(newcomer):
 def test_a_newcomer_gets_from_a_trained_model_to_a_shadow_in_the_sidebar(newcomer, tmp_path):
     notebook = write(tmp_path / "churn.ipynb", *TRAIN)
     with jupyter(newcomer, notebook) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = launch(playwright)
         person = Person(browser.new_page(viewport={"width": 1400, "height": 1000}), url, newcomer)
         person.opens()
         assert str(ROOT) not in person.executes("__import__('jupyter_deploy').__file__")

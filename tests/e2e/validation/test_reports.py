@@ -10,14 +10,12 @@ from types import SimpleNamespace
 import nbformat
 import pytest
 from junitparser import JUnitXml
-from playwright.sync_api import sync_playwright
 
 from jupyter_deploy.domain.validation.validation import Check, GateResult
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.validation.reports import ValidationReports
 from tests.disks import small_disk
 from tests.e2e.conftest import until
-from tests.e2e.lab import CHROMIUM, FLAGS
 from tests.validations import RAISED, executed, gate, history, hostile, metric, run, validation
 
 # What a person could not read: a text's colour on what lies behind it, by WCAG's formula; below 4.5, for large ones 3.
@@ -134,14 +132,6 @@ def pages(tmp_path_factory, listener):
         one = validation(*runs, name=name, notes=("one note",), forced="a customer waits" if name == "fail" else None)
         found[name] = reports.html(one, earlier, reports.folder(name))
     return found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=[("light", 1280), ("dark", 400), ("dark", 1280), ("light", 400)], ids=lambda p: f"{p[0]}-{p[1]}")

@@ -29,12 +29,15 @@ class Namespace:
         self.calls.append("delete")
         return self.objects.pop((kind, name), None) is not None
 
-    def create(self, document):
+    def create(self, document, dry_run=False):
+        if dry_run:
+            return document
         key = document["kind"], document["metadata"]["name"]
         self.calls.append("create")
         if key in self.objects:
             raise Conflict("it is there")
         self.objects[key] = document
+        return document
 
     def apply(self, document):
         self.calls.append("apply")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_deploy.domain.base import now
 from jupyter_deploy.domain.batch.requests import BatchRequest
-from jupyter_deploy.domain.batch.scoring import ScheduledScoring, scheduled_scorings
+from jupyter_deploy.domain.batch.scoring import ScheduledScoring, require_pyarrow, scheduled_scorings
 from jupyter_deploy.domain.batch.spec import BatchSpec
 from jupyter_deploy.domain.capture.artifacts import Source
 from jupyter_deploy.domain.errors import InvalidInput
@@ -30,6 +30,7 @@ from jupyter_deploy.domain.release.document_requests import (
     with_absolute_paths,
 )
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
+from jupyter_deploy.domain.release.resources import Resources
 from jupyter_deploy.domain.release.traffic import Traffic
 from jupyter_deploy.domain.requests import (
     DeployRequest,
@@ -42,6 +43,7 @@ from jupyter_deploy.domain.requests import (
 )
 from jupyter_deploy.domain.stream.requests import StreamRequest
 
+from .build import release_of
 from .capture import load_snapshot
 from .change import find, require_revision, require_signature, target_of
 from .command_line import retyped
@@ -202,6 +204,14 @@ def _scheduled(
     return after.recording(document.record, document.record_sample)
 
 
+def _scoring(document: EndpointDocument, before: Endpoint | None) -> tuple[str, ...]:
+    """Return the tags of the releases that score files by the document's schedule."""
+    batches = document.serve.batch if document.serve and document.running else None
+    if batches is None:
+        return ()
+    return _stable_of(document, before), *(_shadows_of(document, before) if batches.role == "shadow" else ())
+
+
 def _shadows_of(document: EndpointDocument, before: Endpoint | None) -> dict[str, float]:
     """Return the shadows after the changes; without traffic in the document, a new release becomes one."""
     if document.traffic:
@@ -267,6 +277,8 @@ def _secrets_of(
     if snapshot.tag != tag:
         raise InvalidInput(f"'{tag}' is the beginning of a tag", f"write the whole tag: {snapshot.tag}")
     target_of(ports, document.target).check(resources_for(request, before, ports), None)
+    if document.target == "kubernetes" and tag in _scoring(document, before):
+        require_pyarrow(release_of(snapshot, document.name, Resources()))
     if before is not None:
         require_signature(ports, before, snapshot.tag, snapshot.manifest.signature)
     if before is not None or tag == document.first:

@@ -30,5 +30,6 @@ def release_of(snapshot: Snapshot, endpoint: str, resources: Resources, image: s
         findings=manifest.findings,
         resources=resources,
         image=image,
+        pyarrow="pyarrow" in manifest.environment.in_image.distributions,
         created_at=now(),
     )

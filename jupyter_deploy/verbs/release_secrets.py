@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jupyter_deploy.domain.batch.scoring import require_pyarrow
 from jupyter_deploy.domain.capture.artifacts import Snapshot
 from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.ports import Ports
@@ -43,7 +44,7 @@ def with_references(snapshot: Snapshot, references: Mapping[str, str]) -> Snapsh
 
 
 def require_schedulable(endpoint: Endpoint) -> None:
-    """Raise InvalidInput if a run of the endpoint's batches by schedule could not read the secrets of its releases.
+    """Raise InvalidInput if a run of the endpoint's batches by schedule could not read secrets, or files in a cluster.
 
     A run begins without a person, also after a reboot, so it has no variables of a shell. It is by stable, by a ramp's
     candidate once that is promoted, and with ``--role shadow`` by the shadows.
@@ -56,7 +57,10 @@ def require_schedulable(endpoint: Endpoint) -> None:
     if endpoint.batch.role == "shadow":
         tags += endpoint.traffic.shadows
     for tag in tags:
-        require_readable_by_schedule(endpoint.name, tag, endpoint.release(tag).secrets)
+        release = endpoint.release(tag)
+        require_readable_by_schedule(endpoint.name, tag, release.secrets)
+        if endpoint.target == "kubernetes":
+            require_pyarrow(release)
 
 
 def require_readable_by_schedule(name: str, tag: str, references: Mapping[str, str]) -> None:

@@ -253,6 +253,10 @@ export interface BatchSpecInput {
    */
   workers?: number | null;
   /**
+   * In a cluster: the pods that score at the same time, each a share of the files.
+   */
+  pods?: number;
+  /**
    * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
    */
   max_errors?: string;
@@ -699,6 +703,10 @@ export interface BatchRequest {
    */
   workers?: number | null;
   /**
+   * In a cluster: the pods that score at the same time, each a share of the files.
+   */
+  pods?: number;
+  /**
    * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
    */
   max_errors?: string;
@@ -814,6 +822,10 @@ export interface BatchSpecOutput {
    * Processes (default: one a processor).
    */
   workers: number | null;
+  /**
+   * In a cluster: the pods that score at the same time, each a share of the files.
+   */
+  pods: number;
   /**
    * Refused rows up to which the exit code is 0: a number, or a share such as 1%.
    */
@@ -3271,6 +3283,10 @@ export interface Release {
    * HOST/PATH@sha256:… of the image that it runs from; None: from the bento.
    */
   image: string | null;
+  /**
+   * Whether its image has pyarrow, by which batches read files.
+   */
+  pyarrow: boolean;
   /**
    * A person's name for it; empty: none.
    */

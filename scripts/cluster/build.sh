@@ -85,6 +85,7 @@ if [ ! -d "$tree" ]; then
   cp "$root"/usr/share/gocode/src/github.com/modern-go/reflect2/*.{go,s} "$vendored/"
   rm -f "$vendored"/*_test.go
   bash "$scripts/autoscaling_v2.sh" "$tree.part"
+  python3 "$scripts/indexed_jobs.py" "$tree.part"
   mv "$tree.part" "$tree"
 fi
 

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.usefixtures("explained")
 NEVER = "0 3 29 2 *"
 """A schedule that no run of these tests meets."""
 
+INDEX = "batch.kubernetes.io/job-completion-index"
+
 BODY = '{"instances": [{"age": 62, "weight": 55}]}'
 SECONDS = 300
 
@@ -253,13 +255,13 @@ AT_ONCE = ("batch", "churn", "--keep", "id", "--run-on", "kubernetes", "-o", "js
 class Run:
     """A command that waits for a Job at once, in a process of its own."""
 
-    def __init__(self, user, tables, folder):
-        for part in range(24):
+    def __init__(self, user, tables, folder, *options, parts=24):
+        for part in range(parts):
             tables.put(f"{folder}/rows/{part}.parquet", range(part * 10, part * 10 + 10))
         self._user, self._tables, self._sink = user, tables, f"{folder}/scores"
         places = ("--source", f"s3://records/{folder}/rows", "--sink", f"s3://records/{self._sink}")
         self._log = user.path / f"{folder}.log"
-        self._command = [user.python, "-P", "-m", "jupyter_deploy", *AT_ONCE, *places]
+        self._command = [user.python, "-P", "-m", "jupyter_deploy", *AT_ONCE, *places, *options]
 
     def start(self, *, until_staged=2):
         """Start it, and wait until so many partitions are answered and not committed."""
@@ -320,6 +322,48 @@ def test_a_killed_command_leaves_its_job_to_the_same_command_and_a_ctrl_c_ends_i
     assert result["state"] == "complete"
     assert 0 < result["already"] < 24
     assert list(run.scores().index) == list(range(240))
+
+
+def test_pods_share_a_run_and_the_index_of_a_killed_one_starts_again(scoring, cluster, namespace, tables, document):
+    written(scoring, "apply", document)
+    run = Run(scoring, tables, "shared", "--pods", "3", parts=60)
+    run.start()
+    until(lambda: len(pods_of_batches(cluster, namespace)) == 3, timeout=SECONDS)
+    (job,) = (one for one in cluster.get(namespace, "jobs") if one["spec"]["parallelism"] == 3)
+    assert (job["spec"]["completionMode"], job["spec"]["completions"]) == ("Indexed", 3)
+    cluster.kubectl(
+        "-n", namespace, "delete", "pod", pods_of_batches(cluster, namespace)[0], "--force", "--grace-period=0"
+    )
+    result = run.end(0)
+    assert (result["state"], result["rows"], result["scored"]) == ("complete", 600, 60)
+    assert list(run.scores().index) == list(range(600))
+    ended = {
+        one["metadata"]["annotations"][INDEX]
+        for one in cluster.get(namespace, "pods", "-l", f"job-name={job['metadata']['name']}")
+    }
+    assert ended == {"0", "1", "2"}
+
+
+@pytest.mark.exhaustive
+def test_a_cronjob_fires_by_the_clock_and_the_records_of_all_its_pods_leave(scoring, tables, document):
+    for part in range(12):
+        tables.put(f"clock/rows/{part}.parquet", range(part * 10, part * 10 + 10))
+    batch = {"source": "s3://records/clock/rows", "sink": "s3://records/clock/scores", "schedule": "* * * * *"}
+    written(scoring, "apply", document | {"serve": {"batch": batch | {"keep": ["id"], "pods": 2}}})
+    # The first run has all; further ones, of the next minutes, have nothing to do.
+    until(lambda: [one for one in runs_of(scoring) if one["ended"] and one["rows"] == 120], timeout=SECONDS)
+    scoring.run("batch", "churn", "--stop")
+    assert list(tables.scores("clock/scores").index) == list(range(120))
+
+    def recorded():
+        found = scoring.json("logs", "churn", "--limit", "1000")
+        return sum(one["request_id"].startswith("batch-") and one["rows"] == 10 for one in found) >= 12
+
+    until(recorded, timeout=SECONDS)
+
+
+def runs_of(user):
+    return user.json("batch", "churn")["state"]["runs"]
 
 
 def test_the_end_of_the_target_takes_the_cronjobs_and_jobs_along(scoring, cluster, namespace, document):

@@ -32,6 +32,8 @@ class BatchJob(Value):
 
     Attributes
     ----------
+    pods
+        Of a cluster: the pods that score at the same time; ``workers`` is of each.
     rows
         The most rows of a partition.
     records
@@ -43,6 +45,7 @@ class BatchJob(Value):
     keep: tuple[str, ...]
     format: str
     workers: int
+    pods: int = 1
     rows: int = 1_000_000
     records: BatchRecording | None = None
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from jupyter_deploy.domain.requests import EndpointName, IfRevision, Reason, Request
 
-from .spec import SCHEDULE, SINK, SOURCE, Format, Gates, Keep, MaxErrors, Notebooks, Role, Workers
+from .spec import SCHEDULE, SINK, SOURCE, Format, Gates, Keep, MaxErrors, Notebooks, Pods, Role, Workers
 
 # pydantic warns of a field with the name of a deprecated method.
 warnings.filterwarnings("ignore", 'Field name "validate" in "BatchRequest" shadows', UserWarning)
@@ -38,6 +38,7 @@ class BatchRequest(Request):
     keep: Keep = ()
     format: Format = "parquet"
     workers: Workers = None
+    pods: Pods = 1
     max_errors: MaxErrors = "0"
     validate: Notebooks = ()  # type: ignore[assignment]
     gate: Gates = ()

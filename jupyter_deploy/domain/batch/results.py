@@ -166,17 +166,25 @@ class BatchStatus(Value):
 
     @property
     def condition(self) -> str:
-        """The state in short: ``next 2026-12-04 03:00; last: 1,000 rows by churn:abc``."""
+        """The state in short: ``next 2026-12-04 03:00; last: 1,000 rows by churn:abc``; a shadow's fault is named."""
         if not self.running:
             return "stopped with the endpoint"
         if self.state is None or not self.state.running:
             return "NOT RUNNING: 'nbdeploy reconcile' starts it"
-        last = self.state.runs[0] if self.state.runs else None
+        last, *earlier = self.state.runs or (None,)
         due = f"next {self.state.due.astimezone():%Y-%m-%d %H:%M}" if self.state.due else "starting"
-        return due + (f"; last: {last.words}" if last else "")
+        if last is None:
+            return due
+        shadows = [one for one in earlier if one.problem and _minute(one.due) == _minute(last.due)]
+        return f"{due}; last: {last.words}" + "".join(f"; shadow {one.words}" for one in shadows)
 
     @property
     def healthy(self) -> bool:
         """Whether its program runs, and its last run did not fail."""
         runs = self.state.runs if self.state else ()
         return self.state is not None and self.state.running and not (runs and runs[0].problem)
+
+
+def _minute(moment: datetime) -> datetime:
+    """Return the moment of a schedule: the Jobs of some clusters begin seconds after it."""
+    return moment.replace(second=0, microsecond=0)

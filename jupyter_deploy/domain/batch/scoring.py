@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from jupyter_deploy.domain.errors import InvalidInput
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
 from .ports import BatchRecording
@@ -31,6 +32,15 @@ def scheduled_scorings(endpoint: Endpoint) -> list[ScheduledScoring]:
         own = spec.model_copy(update={"sink": shadow_sink(spec.sink, shadow)})
         found.append(ScheduledScoring(shadow, own, recording_of(endpoint, shadow), shadow=True))
     return found
+
+
+def require_pyarrow(release: Release) -> None:
+    """Raise InvalidInput if a release's pods can score no files. Of releases of earlier versions only they know it."""
+    if not release.pyarrow:
+        raise InvalidInput(
+            f"the image of {release.tag} has no pyarrow, so a cluster's pods cannot score files by it",
+            "deploy the model without --engine onnx, and with pyarrow in the notebook's environment",
+        )
 
 
 def shadow_sink(sink: str, release: Release) -> str:

@@ -62,6 +62,10 @@ Keep = Annotated[
 ]
 Format = Annotated[Literal["parquet", "csv", "jsonl", "arrow"], Field(description="Format of the answers.")]
 Workers = Annotated[int | None, Field(ge=1, le=64, description="Processes (default: one a processor).")]
+Pods = Annotated[
+    int,
+    Field(ge=1, le=100, description="In a cluster: the pods that score at the same time, each a share of the files."),
+]
 MaxErrors = Annotated[
     str,
     BeforeValidator(check_allowed_errors),
@@ -95,6 +99,7 @@ class BatchSpec(Value):
     keep: Keep = ()
     format: Format = "parquet"
     workers: Workers = None
+    pods: Pods = 1
     max_errors: MaxErrors = "0"
     role: Role = "stable"
     validate: Notebooks = ()  # type: ignore[assignment]

@@ -62,6 +62,7 @@ class Release(Value):
     image: str | None = Field(
         default=None, description="HOST/PATH@sha256:… of the image that it runs from; None: from the bento."
     )
+    pyarrow: bool = Field(default=True, description="Whether its image has pyarrow, by which batches read files.")
     label: str = Field(default="", description="A person's name for it; empty: none.")
     choice: Choice | None = None
     created_at: datetime

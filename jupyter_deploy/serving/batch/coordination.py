@@ -1,6 +1,8 @@
 """The coordination of a batch: workers take partitions from one queue, and what they finish is committed together.
 
-Standard library only: it coordinates on the machine of a person, and in the image of a release.
+Several pods of one run have a share each (``sharing``). A pod that has ended its share notes that in the sink; one that
+finds the notes of all pods commits. Standard library only: it coordinates on the machine of a person, and in the image
+of a release.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, Self
+
+from .sharing import Share, progress_in_words
 
 _REPORT_SECONDS = 1.0
 _MOST_REASONS = 5
@@ -67,11 +71,19 @@ def result_of(receive: Callable[[], Answer | None], count: Callable[[int], None]
 
 
 def coordinate(
-    worker: Callable[[int], Worker], most: int, report: Callable[[str], None], *, dry_run: bool = False, run: str = ""
+    worker: Callable[[int], Worker],
+    most: int,
+    report: Callable[[str], None],
+    *,
+    dry_run: bool = False,
+    run: str = "",
+    share: Share | None = None,
+    tell: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> dict[str, Any]:
     """Score the partitions that are not scored yet, and commit them.
 
     A KeyboardInterrupt ends the workers; the finished partitions are committed, and the state is ``interrupted``.
+    A process with a share commits nothing then: the other ones are at work, and the next one goes on.
 
     Parameters
     ----------
@@ -83,11 +95,16 @@ def coordinate(
         Called with progress in words, about once a second.
     run
         Names the run; see ``Progress``.
+    share
+        The part of this process in the run; None: all of it. A share needs ``run``.
+    tell
+        Called with progress in figures (``Progress.progress``), in place of ``report``.
 
     Returns
     -------
     dict
-        ``state`` (``complete``, ``interrupted`` or ``planned``), the numbers of ``partitions``, ``already`` and now
+        ``state`` (``complete``, ``interrupted`` or ``planned``; ``scored``: the share is, and another process of the
+        run commits), the numbers of ``partitions``, ``already`` and now
         ``scored`` ones, ``replaced`` ones, ``rows``, ``refused``, ``reasons`` and ``seconds``.
 
     Raises
@@ -99,20 +116,36 @@ def coordinate(
     with contextlib.ExitStack() as stack:
         report("loading the model")
         first = stack.enter_context(worker(0))
-        progress = Progress(first.ask("plan", write=not dry_run), report, run)
-        if not dry_run:
-            complete = not progress.waiting or _score(worker, most, stack, first, progress)
-            progress.finish(complete=complete)
+        plan = first.ask("plan", write=not dry_run)
+        own = plan if share is None else {**plan, "partitions": share.of(plan, run)}
+        progress = Progress(own, report, run, tell)
+        complete = dry_run or _score(worker, most, stack, first, progress)
+        last = share is None
+        if share is not None and complete and not dry_run:
+            ended = first.ask("mark", run=run, index=share.index)["ended"]
+            if last := len(ended) == share.pods:
+                # Pods may have listed the source at other moments: nothing of it is left out.
+                progress = Progress({**plan, **first.ask("state")}, report, run, tell)
+                complete = _score(worker, most, stack, first, progress)
+        progress.finish(complete=complete)
+        if last and not dry_run and (complete or share is None):
+            if not complete:
+                first.start()  # it commits
             if keys := progress.committable():
                 report("committing")
                 first.ask("commit", keys=keys, planned=progress.planned)
-        return progress.figures(dry_run=dry_run) | {"seconds": time.monotonic() - began}
+        figures = progress.figures(dry_run=dry_run)
+        if complete and not last and not dry_run:
+            figures["state"] = "scored"
+        return figures | {"seconds": time.monotonic() - began}
 
 
 def _score(
     worker: Callable[[int], Worker], most: int, stack: contextlib.ExitStack, first: Worker, progress: Progress
 ) -> bool:
-    """Score all waiting partitions; return False after a KeyboardInterrupt."""
+    """Score all waiting partitions; return False after a KeyboardInterrupt, which ends the workers."""
+    if not progress.waiting:
+        return True
     partitions: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     for partition in progress.waiting:
         partitions.put(partition)
@@ -132,7 +165,6 @@ def _score(
             for other in workers[1:]:
                 other.end()
             first.end()
-            first.start()  # it commits
             return False
         for one in work:
             one.result()
@@ -170,21 +202,28 @@ class Progress:
         killed and another one goes on with the run, are figures of this run too. Empty: each process is a run.
     """
 
-    def __init__(self, plan: Answer, report: Callable[[str], None], run: str = "") -> None:
+    def __init__(
+        self,
+        plan: Answer,
+        report: Callable[[str], None],
+        run: str = "",
+        tell: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
         self.run = run
         self._partitions: Sequence[dict[str, Any]] = plan["partitions"]
         self._committed: Mapping[str, Any] = plan["committed"]
-        self._report = report
+        self._tell = tell or (lambda progress: report(progress_in_words([progress])))
         self._lock = threading.Lock()
         self._began = time.monotonic()
         self._shown = 0.0
         self._rows = 0
         self._complete = False
         staged: Mapping[str, Any] = plan["staged"]
-        self.done: dict[str, Any] = {one["key"]: staged[one["key"]] for one in self._partitions if one["key"] in staged}
+        keys = [one["key"] for one in self._partitions]
+        self.done: dict[str, Any] = {key: staged[key] for key in keys if key in staged and key not in self._committed}
         self._resumed = len(self.done)
         self.waiting = [one for one in self._partitions if one["key"] not in {**self._committed, **self.done}]
-        self.planned = [one["key"] for one in self._partitions]
+        self.planned = keys
 
     @property
     def quick(self) -> bool:
@@ -209,20 +248,32 @@ class Progress:
         return sorted(key for key, one in self.done.items() if one["source"] not in unfinished)
 
     def show(self) -> None:
-        """Report the rate and the remaining time, about once a second."""
+        """Tell the progress, about once a second."""
         seconds = time.monotonic() - self._began
-        if seconds - self._shown < _REPORT_SECONDS:
-            return
-        self._shown = seconds
+        if seconds - self._shown >= _REPORT_SECONDS:
+            self._shown = seconds
+            self._tell(self.progress(seconds))
+
+    def progress(self, seconds: float) -> dict[str, Any]:
+        """Return what is done after so many seconds.
+
+        Returns
+        -------
+        dict
+            The numbers of ``finished`` and of all ``partitions``, of ``rows`` that this process has answered and of
+            ``refused`` ones, the ``rate`` in rows a second, and the seconds that are ``left`` (None: not known yet).
+        """
         with self._lock:
             rows, done = self._rows, list(self.done.values())
-        total, finished = len(self._partitions), len(done) + len(self._partitions) - len(self.waiting) - self._resumed
-        refused = sum(one["refused"] for one in done)
-        words = f"{finished} of {total} partitions, {rows:,} rows, {rows / seconds:,.0f} a second"
         new = len(done) - self._resumed
-        if new:
-            words += f", {_duration((len(self.waiting) - new) * seconds / new)} left"
-        self._report(words + (f", {refused:,} refused" if refused else ""))
+        return {
+            "finished": new + len(self._partitions) - len(self.waiting),
+            "partitions": len(self._partitions),
+            "rows": rows,
+            "rate": rows / seconds,
+            "left": (len(self.waiting) - new) * seconds / new if new else None,
+            "refused": sum(one["refused"] for one in done),
+        }
 
     def figures(self, *, dry_run: bool) -> dict[str, Any]:
         """Return what ``coordinate`` returns, without the seconds."""
@@ -246,7 +297,3 @@ class Progress:
             "refused": sum(one["refused"] for one in done),
             "reasons": dict(most),
         }
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -4,6 +4,9 @@ It coordinates worker processes as ``nbdeploy batch`` does on a person's machine
 JSON object, is in the log and in the platform's termination message. ``NBDEPLOY_RUN`` names the run: a further process
 of the same run, as after a kill, goes on with it and reports all of it.
 
+With ``--pods N`` the run has N such processes, each with an index (``JOB_COMPLETION_INDEX``) and a share of the
+partitions. The result of the one that commits is of all of them; the state of the others is ``scored``.
+
 ``--record`` is how the answers are recorded, as the gateway tells a release (``telemetry.recording``), in the folder
 ``NBDEPLOY_RECORDS``. The job holds the lock of that folder's writers, so that the program that uploads the records
 knows its end.
@@ -36,7 +39,9 @@ from ..telemetry.logging import log
 from ..telemetry.recording import recording
 from ..telemetry.writers import lock_as_writer
 from .coordination import Answer, WorkerEnded, coordinate, result_of
+from .sharing import Share, progress_in_words
 
+INDEX = "JOB_COMPLETION_INDEX"
 RUN = "NBDEPLOY_RUN"
 RECORDS = "NBDEPLOY_RECORDS"
 ENDED_BY_SIGNAL = 143
@@ -73,6 +78,12 @@ def run_batch(arguments: Sequence[str]) -> int:
     def report(words: str) -> None:
         log(words, level="info", event="progress")
 
+    def tell(progress: Mapping[str, Any]) -> None:
+        log(progress_in_words([progress]), level="info", event="progress", progress=progress)
+
+    if options.pods > 1 and INDEX not in os.environ:
+        words = "several pods need Indexed Jobs, which Kubernetes has from 1.22 on"
+        return _end({"release": tag, "problem": words, "final": True}, 1)
     try:
         result = coordinate(
             lambda _: _Process(settings, environment),
@@ -80,6 +91,8 @@ def run_batch(arguments: Sequence[str]) -> int:
             report,
             dry_run=options.dry_run,
             run=os.environ.get(RUN, ""),
+            share=Share(int(os.environ[INDEX]), options.pods) if options.pods > 1 else None,
+            tell=tell,
         )
     except KeyboardInterrupt:
         return _end({"release": tag, "problem": "it was ended before it had scored a partition"}, ENDED_BY_SIGNAL)
@@ -87,9 +100,15 @@ def run_batch(arguments: Sequence[str]) -> int:
         if not _redacts():
             traceback.print_exc()
         return _end({"release": tag, **_problem(error, tag)}, 1)
+    return _end({"release": tag, **result}, _exit_code(result, options.max_errors))
+
+
+def _exit_code(result: Mapping[str, Any], most: str) -> int:
     if result["state"] == "interrupted":
-        return _end({"release": tag, **result}, ENDED_BY_SIGNAL)
-    return _end({"release": tag, **result}, 0 if allows(options.max_errors, result["refused"], result["rows"]) else 1)
+        return ENDED_BY_SIGNAL
+    if result["state"] == "scored":  # the pod that commits judges the rows of all
+        return 0
+    return 0 if allows(most, result["refused"], result["rows"]) else 1
 
 
 def _records(options: argparse.Namespace, tag: str) -> dict[str, Any] | None:
@@ -205,6 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", action="append", default=[])
     parser.add_argument("--format", default="parquet")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--pods", type=int, default=1, help="the processes of the run, each with an index")
     parser.add_argument("--max-errors", default="0")
     parser.add_argument("--record", help="how the answers are recorded (default: not at all)")
     parser.add_argument("--role", default="stable")

@@ -7,10 +7,12 @@
     _nbdeploy/manifest.json         what is committed: partitions by key
     _nbdeploy/staged/<key>.json     a partition that is answered and not committed; its files have the same name
     _nbdeploy/commit.json           a manifest whose files are being moved
+    _nbdeploy/runs/<run>/<index>    a pod of a run by several pods has ended its share
 
 A partition's files are written under other names and moved. Its ``<key>.json`` comes last: whatever has none is written
 again. A commit writes ``commit.json``, removes the files that others replace, moves the staged files, writes
 ``manifest.json`` and removes ``commit.json``. If it is killed, the next one begins with these moves again.
+Two pods of one run that end at the same moment make the same commit together.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -28,6 +31,8 @@ from pyarrow import fs
 from .places import PlaceError, file_system_of
 
 _OWN, _ERRORS = "_nbdeploy", "_errors"
+_RUNS_NS = 7 * 24 * 3600 * 10**9
+"""The notes of a run's pods are kept for so long: a pod may start again."""
 
 Partition = dict[str, Any]
 """``key``, ``source``, ``row_groups``, ``suffix``; once answered ``rows``, ``refused``, ``reasons``, ``snapshot``."""
@@ -117,6 +122,26 @@ class Sink:
         """Note that a partition's files are written."""
         self._write(f"{_OWN}/staged/{partition['key']}.json", partition)
 
+    def mark(self, run: str, index: int) -> list[int]:
+        """Note that a pod of a run has ended its share; return the pods that have."""
+        folder = f"{_OWN}/runs/{run}"
+        self.system.create_dir(f"{self.path}/{folder}", recursive=True)
+        self._write(f"{folder}/{index}", {})
+        found = self.system.get_file_info(fs.FileSelector(f"{self.path}/{folder}"))
+        return sorted(int(info.base_name) for info in found if info.base_name.isdigit())
+
+    def forget_runs(self) -> None:
+        """Remove the notes of the pods of earlier runs."""
+        selector = fs.FileSelector(f"{self.path}/{_OWN}/runs", allow_not_found=True, recursive=True)
+        newest: dict[str, int] = {}
+        for info in self.system.get_file_info(selector):
+            if info.type == fs.FileType.File:
+                folder = info.path.rpartition("/")[0]
+                newest[folder] = max(newest.get(folder, 0), info.mtime_ns)
+        for folder, written in newest.items():
+            if written < time.time_ns() - _RUNS_NS:
+                self.system.delete_dir(folder)
+
     def commit(self, keys: Iterable[str], planned: Iterable[str]) -> None:
         """Commit staged partitions, those of a file of the source all at once; they replace its former ones.
 
@@ -128,6 +153,7 @@ class Sink:
             All partitions of the source as it is now; others of the same files are removed.
         """
         wanted, present = set(keys), set(planned)
+        # In this order: what another pod commits meanwhile is in the one or in the other.
         new = {key: partition for key, partition in self.staged().items() if key in wanted}
         before = self.committed()
         files = {partition["source"] for partition in new.values()}
@@ -155,8 +181,17 @@ class Sink:
         return f"{_OWN}/staged/{key}{'-errors' if errors else ''}{self._suffix}"
 
     def _rename(self, old: str, new: str) -> None:
-        if self.system.get_file_info(f"{self.path}/{old}").type == fs.FileType.File:
+        if not self._is_file(old):
+            return
+        try:
             self.system.move(f"{self.path}/{old}", f"{self.path}/{new}")
+        except OSError:
+            if self._is_file(old) or not self._is_file(new):
+                raise
+            # Another pod of the run moved it.
+
+    def _is_file(self, name: str) -> bool:
+        return bool(self.system.get_file_info(f"{self.path}/{name}").type == fs.FileType.File)
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):

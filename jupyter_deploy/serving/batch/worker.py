@@ -1,8 +1,9 @@
 """The program of a batch's worker: it answers one line of JSON on standard output to each on standard input.
 
 ``{"op": "plan", …}`` lists the partitions; ``{"op": "score", "partition": …}`` answers one, with a line of progress
-after each batch of rows; ``{"op": "commit", "keys": […]}`` commits. The first line has the settings. What the model
-prints goes to standard error.
+after each batch of rows; ``{"op": "commit", "keys": […]}`` commits. Of several pods, ``{"op": "mark", …}`` notes that
+one has ended its share, and ``{"op": "state"}`` reads what all of them have answered. The first line has the settings.
+What the model prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -60,18 +61,27 @@ class _Worker:
         partitions = []
         for file in files:
             groups: list[list[int] | None] = [None]
+            rows: list[int] = []
             if format_of(file.path) == "parquet":
-                groups = list(_grouped(row_groups_of(system, file.path), self._settings["rows"]))
+                rows = row_groups_of(system, file.path)
+                groups = list(_grouped(rows, self._settings["rows"]))
             for numbers in groups:
                 identity = [file.path, file.size, file.mtime_ns, numbers, self._settings["digest"], self._keep]
                 key = hashlib.sha256(json.dumps([*identity, self._settings["suffix"]]).encode()).hexdigest()[:16]
                 part = {"key": key, "source": file.path, "row_groups": numbers, "suffix": self._settings["suffix"]}
-                partitions.append(part | {"changed": [file.size, file.mtime_ns]})
-        return {
-            "partitions": partitions,
-            "committed": self._sink.committed(),
-            "staged": self._sink.staged(),
-        }
+                share = sum(rows[number] for number in numbers or ()) / sum(rows) if sum(rows) else 1
+                part |= {"changed": [file.size, file.mtime_ns], "bytes": round(file.size * share)}
+                partitions.append(part)
+        return {"partitions": partitions, **self.state()}
+
+    def state(self) -> dict[str, Any]:
+        """Return the partitions that are answered already, by key: ``staged`` and ``committed`` ones."""
+        staged = self._sink.staged()  # first, as in Sink.commit
+        return {"staged": staged, "committed": self._sink.committed()}
+
+    def mark(self, run: str, index: int) -> dict[str, Any]:
+        """Note that a pod of a run has ended its share; ``ended`` are those that have."""
+        return {"ended": self._sink.mark(run, index)}
 
     def score(self, partition: dict[str, Any]) -> dict[str, Any]:
         """Answer a partition's rows and stage its files."""
@@ -121,6 +131,7 @@ class _Worker:
     def commit(self, keys: list[str], planned: list[str]) -> dict[str, Any]:
         """Commit staged partitions (``Sink.commit``)."""
         self._sink.commit(keys, planned)
+        self._sink.forget_runs()
         return {}
 
     def _columns(self) -> list[str] | None:

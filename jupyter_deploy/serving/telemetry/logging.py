@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
 FORMAT = "NBDEPLOY_LOG_FORMAT"
 FORMATS = ("text", "json")
@@ -26,7 +27,7 @@ def log_format() -> str:
     return name
 
 
-def log(message: str, *, details: str = "", level: str = "error", **about: str) -> None:
+def log(message: str, *, details: str = "", level: str = "error", **about: Any) -> None:
     """Write one message to standard error.
 
     Parameters

@@ -103,9 +103,9 @@ class Api:
         query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         return self._write("PATCH", document, query, "application/apply-patch+yaml")
 
-    def create(self, document: Json) -> Json:
-        """Create an object. Raises Conflict: it is there already."""
-        return self._write("POST", document, {"fieldManager": FIELD_MANAGER})
+    def create(self, document: Json, *, dry_run: bool = False) -> Json:
+        """Create an object; return it as the server has it. Raises Conflict: it is there already."""
+        return self._write("POST", document, {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {}))
 
     def replace(self, document: Json) -> Json:
         """Replace an object. Raises Conflict: its ``resourceVersion`` is no longer that of the document."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -19,18 +18,16 @@ from jupyter_deploy.domain.batch.spec import BatchSpec, allows
 from jupyter_deploy.domain.errors import Conflict, InvalidInput, Refused, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint, Release
 
-from . import names, pods, uploading
+from . import batch_pods, names, uploading
 from .api import Api, Json, Unanswered
-from .batches import COMPONENT, CONTAINER, CRON, GRACE_SECONDS, JOB, cron_job, job_at_once, require_in_cluster
+from .batches import COMPONENT, CRON, GRACE_SECONDS, INDEXED, JOB, cron_job, job_at_once, probe, require_in_cluster
 from .overlay import read_overlay
 from .releases import UPLOAD_SECONDS, stamp_of
 from .settings import ClusterSettings, KubernetesSettings
 
 _SCHEDULED_FOR = "batch.kubernetes.io/cronjob-scheduled-timestamp"  # of servers from 1.32
 _POLL_SECONDS = 1.0
-_MOST_LOG_BYTES = 20_000
 _CONTROLLER_SECONDS = 10  # until a deleted Job's pods are deleted too
-_FIGURES = ("state", "partitions", "already", "scored", "replaced", "rows", "refused", "reasons", "seconds")
 
 
 def check(spec: BatchSpec, api: Api, records_to: str | None) -> None:
@@ -48,7 +45,15 @@ def check(spec: BatchSpec, api: Api, records_to: str | None) -> None:
         )
     if not api.serves(CRON):
         raise Refused("this cluster has no CronJobs", "run the batch once: nbdeploy batch NAME --run-on kubernetes")
+    if spec.pods > 1:
+        _require_indexed(api)
     api.list_(CRON, names.selector(COMPONENT))  # or this user may not read them: said before a revision is written
+
+
+def _require_indexed(api: Api) -> None:
+    """Raise Refused unless the server has Indexed Jobs, by a dry run."""
+    if api.create(probe(), dry_run=True)["spec"].get("completionMode") != INDEXED:
+        raise Refused("this cluster has no Indexed Jobs, which Kubernetes has from 1.22 on", "leave --pods out")
 
 
 def wanted_crons(endpoint: Endpoint, api: Api, settings: KubernetesSettings) -> list[Json]:
@@ -118,14 +123,14 @@ def states(endpoints: Iterable[Endpoint], api: Api) -> dict[str, BatchState]:
     for job in lists[JOB]:
         for owner in job["metadata"].get("ownerReferences") or ():
             jobs[owner["name"]].append(job)
-    last = _last_pods(lists["Pod"])
+    last = batch_pods.by_job(lists["Pod"])
     found = {}
     for endpoint in scheduled:
         name = names.batch_name(endpoint.name)
         cron, schedule = crons.get(name), endpoint.batch.schedule if endpoint.batch else ""
         shadows = [names.batch_name(endpoint.name, shadow=shadow.version) for shadow in _shadows(endpoint)]
         begun = [(job, owner == name) for owner in (name, *shadows) for job in jobs[owner]]
-        made = [(run_of(job, last.get(job["metadata"]["name"]), schedule), stable) for job, stable in begun]
+        made = [(run_of(job, last.get(job["metadata"]["name"], ()), schedule), stable) for job, stable in begun]
         running = cron is not None and not cron["spec"].get("suspend")
         due = next_due(schedule, datetime.now(UTC)) if running else None
         # Newest first; of one moment stable's first.
@@ -135,16 +140,14 @@ def states(endpoints: Iterable[Endpoint], api: Api) -> dict[str, BatchState]:
     return found
 
 
-def run_of(job: Json, pod: Json | None, schedule: str) -> BatchRun:
-    """A run by its Job and the Job's last pod."""
+def run_of(job: Json, found: Sequence[Json], schedule: str) -> BatchRun:
+    """A run by its Job and the last pod of each of the Job's indexes."""
     metadata, status = job["metadata"], job.get("status") or {}
     created = _moment(metadata["creationTimestamp"])
     due = _moment((metadata.get("annotations") or {}).get(_SCHEDULED_FOR) or metadata["creationTimestamp"])
     ended, failed = _end(job)
-    result = result_of(pod)
-    problem = str(result.get("problem") or "")
-    if not problem and pod is not None and not result:
-        problem = pods.reason(pod)
+    result = batch_pods.result_of(found)
+    problem = str(result.get("problem") or ("" if result.get("state") == "complete" else batch_pods.reason(found)))
     arguments = job["spec"]["template"]["spec"]["containers"][0].get("args") or []
     most = arguments[arguments.index("--max-errors") + 1] if "--max-errors" in arguments else "0"
     rows, refused = int(result.get("rows") or 0), int(result.get("refused") or 0)
@@ -162,17 +165,6 @@ def run_of(job: Json, pod: Json | None, schedule: str) -> BatchRun:
         problem=problem if failed or ended is None else "",
         overlapped=count_due(schedule, due, ended) if ended else 0,
     )
-
-
-def result_of(pod: Json | None) -> Mapping[str, Any]:
-    """The result that the program of a pod wrote (``serving.batch.job``); empty: none yet, or it was killed."""
-    for container in ((pod or {}).get("status") or {}).get("containerStatuses") or ():
-        ended = (container.get("state") or {}).get("terminated") or {}
-        if container["name"] == CONTAINER:
-            with suppress(ValueError):
-                found = json.loads(ended.get("message") or "")
-                return found if isinstance(found, dict) else {}
-    return {}
 
 
 class JobBatches:
@@ -203,6 +195,8 @@ class JobBatches:
         shipper = None
         if job.records and not dry_run:
             shipper = uploading.container(release, release, self._settings, api, job=True)
+        if job.pods > 1 and not dry_run:
+            _require_indexed(api)
         document = job_at_once(
             release, wanted, cluster, overlay=read_overlay(cluster), records=job.records, shipper=shipper
         )
@@ -211,7 +205,8 @@ class JobBatches:
             _begin(api, document, report)
             return self._wait(api, release, name, report)
         except KeyboardInterrupt:
-            report("ending the Job: its pod commits what is whole")
+            ends = "its pod commits what is whole" if job.pods == 1 else "its pods keep the partitions that are whole"
+            report(f"ending the Job: {ends}")
             return {"partitions": 0} | _ended_now(api, name) | {"state": "interrupted"}
 
     def _wait(self, api: Api, release: Release, name: str, report: Callable[[str], None]) -> dict[str, Any]:
@@ -219,7 +214,7 @@ class JobBatches:
         while True:
             try:
                 job = api.get(JOB, name)
-                pod = _last_pods(api.list_("Pod", f"job-name={name}")).get(name)
+                found = batch_pods.by_job(api.list_("Pod", f"job-name={name}")).get(name, [])
             except Unanswered:  # the Job goes on
                 report("waiting for the cluster's API")
                 time.sleep(_POLL_SECONDS)
@@ -227,9 +222,9 @@ class JobBatches:
             if job is None:
                 raise TargetError(f"the Job {name} was deleted while it ran", "the same command goes on")
             ended, failed = _end(job)
-            result = result_of(pod)
-            if ended is not None and result and "problem" not in result:
-                return _figures(result)
+            result = batch_pods.result_of(found)
+            if ended is not None and result.get("state", "scored") != "scored":
+                return batch_pods.figures(result)
             if result.get("final"):
                 api.delete(JOB, name)  # another try would fail too
                 raise InvalidInput(str(result["problem"]), "see 'nbdeploy batch --help' for sources")
@@ -237,9 +232,9 @@ class JobBatches:
                 raise TargetError(
                     f"{release.tag} did not score the files: {result.get('problem') or failed or 'its pod is gone'}",
                     "finished partitions are kept: the same command goes on",
-                    "" if pod is None else api.logs(pod["metadata"]["name"], CONTAINER, most=4000),
+                    batch_pods.log_of(api, found),
                 )
-            if (words := _progress(api, pod)) != shown:
+            if (words := batch_pods.progress(api, found, job["spec"].get("parallelism", 1))) != shown:
                 report(shown := words)
             time.sleep(_POLL_SECONDS)
 
@@ -248,17 +243,13 @@ def _shadows(endpoint: Endpoint) -> list[Release]:
     return [one.release for one in scheduled_scorings(endpoint) if one.shadow]
 
 
-def _figures(result: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: result[key] for key in _FIGURES if key in result}
-
-
 def _ended_now(api: Api, name: str) -> dict[str, Any]:
     """End a Job and wait for its pod; return the figures that the pod wrote, as far as they were seen."""
     api.delete(JOB, name)
     figures: dict[str, Any] = {}
     deadline = time.monotonic() + GRACE_SECONDS + UPLOAD_SECONDS + _CONTROLLER_SECONDS
     while time.monotonic() < deadline and (found := api.list_("Pod", f"job-name={name}")):
-        figures = _figures(result_of(_last_pods(found).get(name))) or figures
+        figures = batch_pods.interrupted(batch_pods.by_job(found).get(name, [])) or figures
         time.sleep(_POLL_SECONDS / 10)
     return figures
 
@@ -277,31 +268,6 @@ def _begin(api: Api, document: Json, report: Callable[[str], None]) -> None:
         return
     with suppress(Conflict):  # another process was faster with the same one
         api.create(document)
-
-
-def _progress(api: Api, pod: Json | None) -> str:
-    """The latest progress in words."""
-    if pod is None:
-        return "waiting for a pod"
-    if problem := result_of(pod).get("problem"):
-        return f"a try failed, another one follows: {problem}"
-    if why := pods.reason(pod):
-        return why
-    if not (pod.get("status") or {}).get("startTime") or (pod["status"].get("phase") == "Pending"):
-        return "its pod starts"
-    with suppress(TargetError):
-        for line in reversed(api.logs(pod["metadata"]["name"], CONTAINER, most=_MOST_LOG_BYTES).splitlines()):
-            with suppress(ValueError):
-                entry = json.loads(line)
-                if isinstance(entry, dict) and entry.get("event") == "progress":
-                    return str(entry["message"])
-    return "loading the model"
-
-
-def _last_pods(found: Sequence[Json]) -> dict[str, Json]:
-    """The newest pod of each Job, by the Job's name."""
-    ordered = sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-    return {pod["metadata"]["labels"].get("job-name", ""): pod for pod in ordered}
 
 
 def _end(job: Json) -> tuple[datetime | None, str]:

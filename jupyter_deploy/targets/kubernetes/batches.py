@@ -2,13 +2,13 @@
 
 ::
 
-    CronJob nbd-batch-NAME ── at its moments ──▶ Job ── pod: the stable release's image, "batch --source … --sink …"
+    CronJob nbd-batch-NAME ── at its moments ──▶ Job ── pods: the stable release's image, "batch --source … --sink …"
                                                           ├─ commits in the sink; result: the termination message
                                                           └─ records ─▶ container "shipper" ─▶ bucket of the records
 
 The pod is a release's without a port: the same image by digest, resources, secrets and level ``restricted``. It also
 has the variables of the Secret ``records_secret``, such as a key of the bucket, since it reads and writes buckets.
-With ``role`` shadow each shadow has a CronJob, or a Job, of its own.
+Several pods are those of an Indexed Job. With ``role`` shadow each shadow has a CronJob, or a Job, of its own.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ Json = dict[str, Any]
 CRON, JOB = "CronJob", "Job"
 COMPONENT = "batch"
 CONTAINER = "batch"
+INDEXED = "Indexed"
 
 _RETRIES = 4
-"""Of a failed pod, with growing pauses. Each goes on with the partitions that are missing."""
+"""Of failed pods, for each pod of the Job, with growing pauses. Each goes on with the partitions that are missing."""
 
 GRACE_SECONDS = 60
 """Of a run that is ended: it commits what is whole."""
@@ -111,7 +112,9 @@ def cron_job(
             "failedJobsHistoryLimit": _KEPT_RUNS,
             "jobTemplate": {
                 "metadata": {"labels": labels, "annotations": {names.TAG: release.tag}},
-                "spec": _job_spec(release, arguments, settings, overlay, shipper if records else None),
+                "spec": _job_spec(
+                    _template(release, arguments, settings, shipper if records else None), spec.pods, overlay
+                ),
             },
         },
     }
@@ -138,16 +141,17 @@ def job_at_once(
     Parameters
     ----------
     wanted
-        ``source``, ``sink``, ``keep``, ``format``, ``workers``, ``max_errors``, ``dry_run``.
+        ``source``, ``sink``, ``keep``, ``format``, ``workers``, ``pods``, ``max_errors``, ``dry_run``.
     overlay, shipper
         As for ``cron_job``.
     """
+    if wanted.get("dry_run"):
+        wanted = {**wanted, "pods": 1}
     arguments = _arguments(release, wanted, records if shipper else None)
     digest = hashlib.sha256(json.dumps([release.image, arguments]).encode()).hexdigest()[:8]
     labels = names.labels(COMPONENT, release.endpoint)
-    spec = _job_spec(release, arguments, settings, overlay, shipper if records else None) | {
-        "ttlSecondsAfterFinished": _KEPT_SECONDS
-    }
+    template = _template(release, arguments, settings, shipper if records else None)
+    spec = _job_spec(template, wanted["pods"], overlay) | {"ttlSecondsAfterFinished": _KEPT_SECONDS}
     return {
         "apiVersion": "batch/v1",
         "kind": JOB,
@@ -168,23 +172,25 @@ def _arguments(release: Release, wanted: Mapping[str, Any], records: BatchRecord
     found += [part for name in ("source", "sink", "format") for part in (f"--{name}", str(wanted[name]))]
     found += [part for column in wanted["keep"] for part in ("--keep", column)]
     found += ["--workers", str(workers), "--max-errors", str(wanted["max_errors"])]
+    found += ["--pods", str(wanted["pods"])] if wanted["pods"] > 1 else []
     if records is not None:
         mode = Recording(records.kept, records.sample, records.redact)
         found += ["--record", mode.header, "--role", records.role]
     return [*found, "--dry-run"] if wanted.get("dry_run") else found
 
 
-def _job_spec(
-    release: Release,
-    arguments: list[str],
-    settings: ClusterSettings,
-    overlay: Mapping[str, Any],
-    shipper: Json | None,
-) -> Json:
-    return {
-        "backoffLimit": _RETRIES,
-        "template": merged(_template(release, arguments, settings, shipper), overlay),
-    }
+def _job_spec(template: Json, pods: int, overlay: Mapping[str, Any]) -> Json:
+    spec = {"backoffLimit": _RETRIES * pods, "template": merged(template, overlay)}
+    if pods == 1:
+        return spec  # servers without Indexed Jobs take it
+    return spec | {"completionMode": INDEXED, "completions": pods, "parallelism": pods}
+
+
+def probe() -> Json:
+    """A Job of several pods, for a dry run: a server without Indexed Jobs leaves ``completionMode`` out."""
+    pod = {"restartPolicy": "Never", "containers": [{"name": CONTAINER, "image": "none"}]}
+    spec = _job_spec({"spec": pod}, 2, {})
+    return {"apiVersion": "batch/v1", "kind": JOB, "metadata": {"name": names.batch_name("probe")}, "spec": spec}
 
 
 def _template(release: Release, arguments: list[str], settings: ClusterSettings, shipper: Json | None) -> Json:

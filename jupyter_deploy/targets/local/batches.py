@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from jupyter_deploy.domain.batch.results import BatchState
+from jupyter_deploy.domain.batch.spec import BatchSpec
+from jupyter_deploy.domain.errors import Refused
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.system.batch_log import BatchLogFile
 
@@ -13,6 +15,15 @@ from .supervisor.supervisord import Programs, Supervisor
 
 PREFIX = "batch-"
 _STOP_SECONDS = 60  # a run that commits its finished partitions
+
+
+def check(way: object) -> None:
+    """See ``Target.check_serving``: the supervisor runs a program for any, and there are no pods."""
+    if isinstance(way, BatchSpec) and way.pods > 1:
+        raise Refused(
+            "--pods is of a cluster, and this endpoint's batches run on this machine",
+            "leave it out; --workers is the number of processes",
+        )
 
 
 def keep_running(

@@ -74,8 +74,7 @@ class LocalTarget:
     def check_ramp(self, endpoint: Endpoint) -> None:
         """Nothing: the supervisor runs a driver."""
 
-    def check_serving(self, way: object) -> None:
-        """Nothing: the supervisor runs a program."""
+    check_serving = staticmethod(batches.check)
 
     def start(self, release: Release, *, ask: bool = False, renew: bool = False) -> bool:
         """Run a release until it is ready and reproduces the notebook's predictions for its example."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from jupyter_deploy.domain.batch.ports import BatchJob, BatchRecording
 from jupyter_deploy.domain.batch.requests import BatchRequest
 from jupyter_deploy.domain.batch.results import Batch, BatchStatus, ShadowBatch
-from jupyter_deploy.domain.batch.scoring import recording_of, shadow_sink
+from jupyter_deploy.domain.batch.scoring import recording_of, require_pyarrow, shadow_sink
 from jupyter_deploy.domain.batch.spec import BatchSpec, is_absolute
 from jupyter_deploy.domain.errors import DeployError, InvalidInput
 from jupyter_deploy.domain.ports import Ports, Report
@@ -56,7 +56,7 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
     """Score the files of a source now."""
     endpoint = find(ports, request.name)
     release = endpoint.release(request.release or endpoint.traffic.stable)
-    _require_runnable(request, endpoint)
+    _require_runnable(request, endpoint, release)
     scoring = _Scoring(request, endpoint, source, ports, report)
     asked = BatchValidation.of(request, _absolute(sink), release, ports)
     figures = scoring.by(release, sink)
@@ -77,11 +77,20 @@ def score(request: BatchRequest, source: str, sink: str, ports: Ports, report: R
     )
 
 
-def _require_runnable(request: BatchRequest, endpoint: Endpoint) -> None:
+def _require_runnable(request: BatchRequest, endpoint: Endpoint, release: Release) -> None:
     if request.run_on == "kubernetes" and endpoint.target != "kubernetes":
         raise InvalidInput(
             f"{endpoint.name} is on target {endpoint.target}, so no cluster has its releases",
             "leave --run-on out, or deploy it with --target kubernetes",
+        )
+    if request.run_on == "kubernetes":
+        shadows = endpoint.traffic.shadows if request.role == "shadow" else ()
+        for one in (release, *map(endpoint.release, shadows)):
+            require_pyarrow(one)
+    if request.run_on == "local" and request.pods > 1:
+        raise InvalidInput(
+            "--pods is of a cluster, and this batch runs on this machine",
+            "add --run-on kubernetes; on one machine --workers is the number of processes",
         )
 
 
@@ -105,6 +114,7 @@ class _Scoring(NamedTuple):
             keep=request.keep,
             format=request.format,
             workers=request.workers or here,
+            pods=request.pods,
             records=self._recording(release),
         )
 

@@ -172,6 +172,9 @@ def test_a_run_is_told_with_its_gates_and_with_the_runs_of_its_shadows(world):
         "FAILED: churn:ccc: it has no pyarrow",
     ]
     assert {run.due for run in world.runs} == {at("2026-05-02T03:00")}
+    state = BatchState(running=True, runs=tuple(world.runs))
+    status = BatchStatus(endpoint="churn", revision=2, running=True, spec=SPEC, state=state)
+    assert status.condition.endswith("does not hold; shadow FAILED: churn:ccc: it has no pyarrow")  # JupyterLab's words
 
 
 def test_a_fault_of_the_program_itself_fails_the_run_and_does_not_repeat_it(world):

@@ -6,9 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from jupyter_deploy.domain.batch.requests import BatchRequest
-from jupyter_deploy.domain.errors import InvalidInput, TargetError
+from jupyter_deploy.domain.batch.spec import BatchSpec
+from jupyter_deploy.domain.errors import InvalidInput, Refused, TargetError
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.faces.render.batch_page import batch_page, exit_code_of_batch
+from jupyter_deploy.targets.local.target import LocalTarget
+from jupyter_deploy.verbs.release_secrets import require_schedulable
 from jupyter_deploy.verbs.scoring import batch as verb
 from tests import releases
 
@@ -90,5 +93,29 @@ def test_a_run_in_a_cluster_is_of_an_endpoint_there_and_needs_no_snapshot_here(w
         ("churn:aaa", 0, "stable"),
         ("churn:bbb", 0, "shadow"),
     ]
+    with pytest.raises(InvalidInput, match="--pods is of a cluster"):
+        score(world, pods=2)
     with pytest.raises(InvalidInput, match="--schedule takes no --run-on"):
         score(world, run_on="kubernetes", schedule="0 3 * * *")
+
+
+@pytest.mark.parametrize("without", ["churn:aaa", "churn:bbb"])
+def test_an_image_without_pyarrow_is_refused_before_a_cluster_is_asked(world, without):
+    given = [one.model_copy(update={"pyarrow": one.tag != without}) for one in world.endpoint.releases]
+    world.endpoint = world.endpoint.model_copy(update={"target": "kubernetes", "releases": tuple(given)})
+    world.cluster_batches = world
+    with pytest.raises(InvalidInput, match=f"the image of {without} has no pyarrow") as refused:
+        score(world, run_on="kubernetes", role="shadow")
+    assert "--engine onnx" in refused.value.remedy
+    assert not world.jobs
+    spec = BatchSpec(source="s3://b/rows", sink="s3://b/scores", schedule="0 3 * * *", role="shadow")
+    with pytest.raises(InvalidInput, match="has no pyarrow"):
+        require_schedulable(world.endpoint.serving(batch=spec))
+    require_schedulable(world.endpoint.serving(batch=spec).model_copy(update={"target": "local"}))
+
+
+def test_a_schedule_of_this_machine_has_no_pods():
+    spec = BatchSpec(source="/rows", sink="/scores", schedule="0 3 * * *")
+    LocalTarget.check_serving(spec)
+    with pytest.raises(Refused, match="--pods is of a cluster"):
+        LocalTarget.check_serving(spec.model_copy(update={"pods": 2}))

@@ -34,6 +34,7 @@ AT_ONCE = {
     "keep": (),
     "format": "csv",
     "workers": 0,
+    "pods": 1,
     "max_errors": "100%",
 }
 
@@ -103,8 +104,34 @@ def test_the_same_run_at_once_has_the_same_name_and_another_one_has_another():
         return at_once(**changes)["metadata"]["name"]
 
     assert name() == name()
-    assert len({name(), name(sink="s3://b/other"), name(dry_run=True), names.batch_name("churn")}) == 4
+    assert len({name(), name(sink="s3://b/other"), name(dry_run=True), name(pods=2), names.batch_name("churn")}) == 5
     assert len(names.batch_name("a" * 63)) <= 52  # a CronJob's Jobs append 11 characters
+
+
+def test_several_pods_are_those_of_an_indexed_job():
+    made = (cron(spec=SPEC.model_copy(update={"pods": 3}))["spec"]["jobTemplate"], at_once(pods=3))
+    for job in (one["spec"] for one in made):
+        assert (job["completionMode"], job["completions"], job["parallelism"]) == ("Indexed", 3, 3)
+        assert job["backoffLimit"] == 12
+        (container,) = job["template"]["spec"]["containers"]
+        assert container["args"][-2:] == ["--pods", "3"]
+    kubernetes_validate.validate(made[1], "1.34", strict=True)
+    for alone in (at_once(), at_once(pods=3, dry_run=True)):
+        assert "completionMode" not in alone["spec"]
+        assert "--pods" not in pod_of(alone)["containers"][0]["args"]
+
+
+def test_a_server_without_indexed_jobs_is_told_before_anything_is_written():
+    class Old(Namespace):
+        def create(self, document, dry_run=False):
+            assert dry_run
+            return document | {"spec": {"template": {}}}
+
+    several = SPEC.model_copy(update={"pods": 2})
+    with pytest.raises(Refused, match="no Indexed Jobs"):
+        batch_runs.check(several, Old(), None)
+    batch_runs.check(several, Namespace(), None)
+    batch_runs.check(SPEC, Old(), None)
 
 
 @pytest.mark.parametrize("place", ["/data/rows", "file:///data/rows", "rows"])
@@ -232,11 +259,11 @@ RESULT = {"release": "churn:aaa", "state": "complete", "rows": 1000, "refused": 
     ],
 )
 def test_a_run_is_told_from_its_job_and_its_last_pod(made, last, words):
-    assert words in batch_runs.run_of(made, last, "0 3 * * *").words
+    assert words in batch_runs.run_of(made, [last] if last else [], "0 3 * * *").words
 
 
 def test_moments_that_came_during_a_run_are_counted():
-    assert batch_runs.run_of(job(conditions=[DONE]), pod(RESULT), "* * * * *").overlapped == 5
+    assert batch_runs.run_of(job(conditions=[DONE]), [pod(RESULT)], "* * * * *").overlapped == 5
 
 
 def test_the_state_has_the_next_moment_and_the_runs_of_the_cronjob():

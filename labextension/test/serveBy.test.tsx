@@ -33,6 +33,7 @@ const BATCH = {
   keep: ['id'],
   format: 'parquet' as const,
   workers: null,
+  pods: 1,
   max_errors: '0',
   role: 'stable' as const,
   validate: [],

@@ -10,6 +10,7 @@ from pyarrow import fs
 
 _PATTERN = re.compile(r"[*?\[]")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://")
+_TABLES = {"Delta": re.compile(r"/_delta_log/"), "Iceberg": re.compile(r"/metadata/[^/]*\.metadata\.json$")}
 
 
 class PlaceError(ValueError):
@@ -43,7 +44,7 @@ def listed(place: str) -> tuple[fs.FileSystem, list[fs.FileInfo]]:
     Raises
     ------
     PlaceError
-        There is no such file, or the file system refuses.
+        There is no such file, the file system refuses, or a folder is a table whose files are not all its rows.
     """
     system, path = file_system_of(place)
     pattern = _PATTERN.search(path)
@@ -60,6 +61,8 @@ def listed(place: str) -> tuple[fs.FileSystem, list[fs.FileInfo]]:
         raise PlaceError(f"{place}: there is no file") from error
     except OSError as error:
         raise PlaceError(f"{place} cannot be read: {error}") from error
+    if kind := next((name for info in infos for name, log in _TABLES.items() if log.search(info.path)), None):
+        raise PlaceError(f"{place} is a table of {kind}, which keeps files of former rows: export its rows")
     files = [
         info
         for info in infos

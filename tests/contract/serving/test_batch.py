@@ -26,7 +26,7 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.serving.batch.job import allows
 from jupyter_deploy.system.clean_process import copy_serving
-from tests.contract.capturing import live
+from tests.contract.capturing import capture
 
 SECRET_OF_A_ROW = 13
 
@@ -42,11 +42,7 @@ def double(age: int, income: float) -> float:
 def snapshot(tmp_path_factory):
     """A stored snapshot of a function."""
     capturer = ModelCapturer(tmp_path_factory.mktemp("batches"), Tolerance(), replay_timeout=120)
-    given = live(double, {"age": 30, "income": 10.0})
-    staged = capturer.replay(capturer.stage(given, "double"), given, lambda _: None)
-    kept = capturer.keep(staged, lambda _: None)
-    capturer.discard(staged)
-    return kept
+    return capture(capturer, double, {"age": 30, "income": 10.0}, "double")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from jupyter_deploy.capture.capturer import ModelCapturer
 from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.serving.batch.sharing import Share, progress_in_words
 from jupyter_deploy.serving.batch.sink import Sink
-from tests.contract.capturing import live
+from tests.contract.capturing import capture
 from tests.contract.serving.test_batch import Pod, double
 from tests.s3 import KEYS, Store
 
@@ -27,11 +27,7 @@ PODS, FILES = 2, 10
 def snapshot(tmp_path_factory):
     """A stored snapshot of a function."""
     capturer = ModelCapturer(tmp_path_factory.mktemp("batches"), Tolerance(), replay_timeout=120)
-    given = live(double, {"age": 30, "income": 10.0})
-    staged = capturer.replay(capturer.stage(given, "double"), given, lambda _: None)
-    kept = capturer.keep(staged, lambda _: None)
-    capturer.discard(staged)
-    return kept
+    return capture(capturer, double, {"age": 30, "income": 10.0}, "double")
 
 
 @pytest.fixture(scope="module")

@@ -85,6 +85,30 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
       )}
     </Field>
   );
+  const amount = (
+    field: 'acceptedDifference' | 'sample',
+    named: string,
+    label: string,
+    help: string,
+    most?: number
+  ): React.ReactElement => (
+    <Field label={label} help={help} problems={problemsOf(named)}>
+      {control => (
+        <input
+          {...control}
+          type="number"
+          className="jp-mod-styled"
+          min={0}
+          max={most}
+          step="any"
+          value={values[field]}
+          onChange={event => {
+            change({ ...values, [field]: event.target.value });
+          }}
+        />
+      )}
+    </Field>
+  );
   const lines = (
     field: 'include' | 'redact' | 'secret',
     label: string,
@@ -207,55 +231,29 @@ export function MoreFields(props: MoreFieldsProps): React.ReactElement {
               auto: trans.__('auto: a translation if it is proved equal')
             }
           )}
-      {ofR || values.engine === 'native' ? null : (
-        <Field
-          label={trans.__('Accepted difference')}
-          help={trans.__(
-            'The largest difference of a number or a probability that the translation may have. If empty: it answers as the model does. A label never differs.'
+      {ofR || values.engine === 'native'
+        ? null
+        : amount(
+            'acceptedDifference',
+            'accepted_difference',
+            trans.__('Accepted difference'),
+            trans.__(
+              'The largest difference of a number or a probability that the translation may have. If empty: it answers as the model does. A label never differs.'
+            )
           )}
-          problems={problemsOf('accepted_difference')}
-        >
-          {control => (
-            <input
-              {...control}
-              type="number"
-              className="jp-mod-styled"
-              min={0}
-              step="any"
-              value={values.acceptedDifference}
-              onChange={event => {
-                change({ ...values, acceptedDifference: event.target.value });
-              }}
-            />
-          )}
-        </Field>
-      )}
       {choice('record', trans.__('Record'), trans.__('The data that is stored for each request.'), {
         '': trans.__('as the endpoint (new endpoint: full)'),
         full: trans.__('full: inputs, outputs and errors'),
         meta: trans.__('meta: times, sizes and status only'),
         off: trans.__('off: nothing')
       })}
-      <Field
-        label={trans.__('Recorded share')}
-        help={trans.__('Percent of the requests that are recorded. If empty: as the endpoint.')}
-        problems={problemsOf('record_sample')}
-      >
-        {control => (
-          <input
-            {...control}
-            type="number"
-            className="jp-mod-styled"
-            min={0}
-            max={100}
-            step="any"
-            value={values.sample}
-            onChange={event => {
-              change({ ...values, sample: event.target.value });
-            }}
-          />
-        )}
-      </Field>
+      {amount(
+        'sample',
+        'record_sample',
+        trans.__('Recorded share'),
+        trans.__('Percent of the requests that are recorded. If empty: as the endpoint.'),
+        100
+      )}
       {lines(
         'redact',
         trans.__('Redact'),

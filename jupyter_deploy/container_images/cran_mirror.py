@@ -44,6 +44,8 @@ class Source:
         The packages that it imports or depends on, and those whose headers its code includes.
     compiled
         Whether it has code of C, C++ or Fortran.
+    packaged
+        The time and the user by which ``R CMD build`` marked the archive; empty: unknown.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Source:
     needs: frozenset[str]
     headers: frozenset[str]
     compiled: bool
+    packaged: str
 
 
 class _Listed(NamedTuple):
@@ -129,6 +132,7 @@ class CranMirror:
             needs=_names(about.get("Depends", ""), about.get("Imports", "")),
             headers=_names(about.get("LinkingTo", "")),
             compiled=about.get("NeedsCompilation", "yes").strip().lower() != "no",
+            packaged=about.get("Packaged", "").strip(),
         )
 
     @cached_property

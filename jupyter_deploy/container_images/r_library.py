@@ -85,11 +85,18 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Lacking:
-    """A package that Debian lacks: its version in the lock (None: any), and the reason for people."""
+    """A package that Debian lacks: its version in the lock (None: any), and the reason for people.
+
+    Attributes
+    ----------
+    packaged
+        The mark of the archive that the notebook's package was installed from; empty: unknown.
+    """
 
     name: str
     version: str | None
     reason: str
+    packaged: str = ""
 
 
 def choose(
@@ -113,7 +120,7 @@ def choose(
     Raises
     ------
     BaseUnfit
-        The mirror lacks some; all are named.
+        The mirror lacks some, or has other archives of the same versions; all are named.
     InvalidInput, ImageNotBuilt
         As the mirror.
     """
@@ -121,7 +128,7 @@ def choose(
     waiting = deque(lacking)
     sources: dict[str, Source] = {}
     known, runtime, headers = {*locked, *_OWN}, set[str](), set[str]()
-    missing = []
+    missing, others = [], []
     while waiting:
         one = waiting.popleft()
         source = mirror.fetch(one.name, one.version, folder)
@@ -129,6 +136,11 @@ def choose(
             has = f"has {', '.join(there)}" if (there := mirror.offered(one.name)) else "has none either"
             missing.append(f"{one.name} {one.version or ''}".rstrip() + f": {one.reason}, and {mirror.name} {has}")
             continue
+        if one.packaged and source.packaged and one.packaged != source.packaged:
+            others.append(
+                f"{one.name} {source.version}: installed from the archive of {one.packaged}; "
+                f"{mirror.name} has the archive of {source.packaged}"
+            )
         sources[one.name] = source
         further = (source.needs | source.headers) - known
         known |= further
@@ -144,6 +156,12 @@ def choose(
             f"packages of R that the model needs are in no source: {'; '.join(missing)}",
             f"put their archives, such as NAME_VERSION.tar.gz, into src/contrib of {mirror.name} and write the index "
             f"by tools::write_PACKAGES; or {REMEDY}",
+        )
+    if others:
+        raise BaseUnfit(
+            f"the mirror has other archives of the versions that the model was proved with: {'; '.join(others)}",
+            f"copy the archives that were installed to {mirror.name}; or install these packages from it where the "
+            "notebook runs, by install.packages(…, repos = …), and deploy the notebook again",
         )
     order = TopologicalSorter({name: sorted(sources[name].needs | sources[name].headers) for name in sorted(sources)})
     return Chosen([sources[name] for name in order.static_order() if name in sources], sorted(runtime), sorted(headers))

@@ -20,10 +20,14 @@ class RLock:
         R's full version, such as 4.5.0.
     packages
         Name -> version; R's own packages are left out.
+    packaged
+        Name -> the time and the user by which ``R CMD build`` marked the installed package's archive. Packages that
+        were installed from a folder have none.
     """
 
     version: str
     packages: Mapping[str, str]
+    packaged: Mapping[str, str]
 
 
 def r_lock(snapshot: Snapshot) -> RLock | None:
@@ -35,4 +39,9 @@ def r_lock(snapshot: Snapshot) -> RLock | None:
     if file is None:
         return None
     about = json.loads((Path(snapshot.path) / file).read_bytes())["r"]
-    return RLock(about["version"], {name: one["version"] for name, one in sorted(about["packages"].items())})
+    packages = sorted(about["packages"].items())
+    return RLock(
+        about["version"],
+        {name: one["version"] for name, one in packages},
+        {name: one["packaged"] for name, one in packages if one.get("packaged")},
+    )

@@ -214,8 +214,8 @@ def _clean_model(folder: Path, example: Decoded, secrets: Mapping[str, str]) -> 
     except (RError, RCrashed) as error:
         raise ReplayFailed(f"a clean process of R could not load the model: {error}", _OF_STATE) from error
     about["r"]["packages"] = {
-        name: {"version": version, "source": source}
-        for name, (version, source) in versions_of(model.versions).items()
+        name: {"version": version, "source": source, "packaged": packaged}
+        for name, (version, source, packaged) in versions_of(model.versions).items()
         if name != "R" and source != "base"
     }
     _write(folder, about)

@@ -131,7 +131,7 @@ def _started(folder: Path, about: dict[str, Any], variables: Mapping[str, str]) 
 
 
 def versions_of(text: str) -> dict[str, list[str]]:
-    """Return versions and sources by package, of R itself version and platform."""
+    """Return by package its version, source and ``Packaged`` (a text that may be empty); of R version and platform."""
     lines = (line.split("\t") for line in text.splitlines())
     return {name: rest for name, *rest in lines}
 

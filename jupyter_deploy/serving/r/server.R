@@ -100,13 +100,13 @@ local({
   versions <- function() {
     names <- sort(loadedNamespaces())
     described <- vapply(names, function(name) {
-      about <- suppressWarnings(utils::packageDescription(name, fields = c("Version", "Priority", "Repository", "Built")))
+      about <- suppressWarnings(utils::packageDescription(name, fields = c("Version", "Priority", "Repository", "Packaged")))
       source <- if (!is.na(about$Priority) && about$Priority == "base") "base"
         else if (startsWith(find.package(name), "/usr/lib/R/")) "Debian"
         else if (!is.na(about$Repository)) about$Repository else "local"
-      paste(name, about$Version, source, sep = "\t")
+      paste(name, about$Version, source, if (is.na(about$Packaged)) "" else about$Packaged, sep = "\t")
     }, "")
-    c(paste("R", paste(R.version$major, R.version$minor, sep = "."), R.version$platform, sep = "\t"), described)
+    c(paste("R", paste(R.version$major, R.version$minor, sep = "."), R.version$platform, "", sep = "\t"), described)
   }
 
   here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)[1L]))

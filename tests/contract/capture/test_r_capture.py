@@ -1,5 +1,7 @@
 """Capture in R: what goes in, what is refused, and why."""
 
+import subprocess
+
 import pytest
 
 from jupyter_deploy.capture.capturer import ModelCapturer
@@ -49,6 +51,18 @@ def test_the_same_fit_in_a_new_session_is_the_same_model(capturer, tmp_path):
             fingerprints.add(staged.fingerprint)
             capturer.discard(staged)
     assert len(fingerprints) == 1
+
+
+def test_the_lock_has_the_archive_that_a_package_was_installed_from(tmp_path):
+    marked = subprocess.run(
+        ["Rscript", "--vanilla", "-e", "cat(utils::packageDescription('rpart')$Packaged)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    cells = "library(rpart)\n\nfit <- rpart(mpg ~ wt, mtcars)"
+    with captured(tmp_path, cells, "fit", "head(mtcars['wt'])") as live:
+        assert live.model.about["r"]["packages"]["rpart"]["packaged"] == marked
 
 
 def test_texts_of_a_fit_are_levels_to_a_request(tmp_path):

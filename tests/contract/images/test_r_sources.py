@@ -44,7 +44,7 @@ def chosen(tmp_path):
         def packaged(names):
             return {name: f"r-cran-{name.lower()}" for name in names if name in debian}
 
-        sought = [Lacking(name, version, "Debian has no package of it") for name, version in lacking]
+        sought = [Lacking(name, version, "Debian has no package of it", *more) for name, version, *more in lacking]
         return choose(sought, locked, packaged, CranMirror(str(location)), tmp_path / "archives")
 
     return choose_from
@@ -64,6 +64,21 @@ def test_an_older_version_is_in_the_archive(chosen, tmp_path):
     put(tmp_path, "adding", "2.0.0")
     put(tmp_path, "adding", "1.0.0", at="Archive/adding", listed=False)
     assert [one.version for one in chosen(("adding", "1.0.0")).sources] == ["1.0.0"]
+
+
+def test_another_archive_of_the_same_version_is_refused_and_an_unknown_one_is_not(chosen, tmp_path):
+    put(tmp_path, "adding", text="Packaged: 2026-02-02 02:02:02 UTC; ada\n")
+    put(tmp_path, "plain")
+    with pytest.raises(BaseUnfit, match=r"adding 1\.0\.0: installed from the archive of 2026-01-01 .*; bob") as caught:
+        chosen(("adding", "1.0.0", "2026-01-01 01:01:01 UTC; bob"), ("plain", "1.0.0", "2026-01-01 01:01:01 UTC; bob"))
+    assert "has the archive of 2026-02-02 02:02:02 UTC; ada" in caught.value.message
+    assert "plain" not in caught.value.message
+    assert "install.packages" in caught.value.remedy
+    for packaged in ("", "2026-02-02 02:02:02 UTC; ada"):
+        for archive in (tmp_path / "archives").iterdir():
+            archive.unlink()
+        (tmp_path / "archives").rmdir()
+        assert [one.name for one in chosen(("adding", "1.0.0", packaged)).sources] == ["adding"]
 
 
 def test_a_package_with_code_needs_compilers(chosen, tmp_path):

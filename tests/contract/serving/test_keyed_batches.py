@@ -22,6 +22,7 @@ from jupyter_deploy.domain.capture.artifacts import Tolerance
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.faces.kernel.predictor import Predictor
 from tests.contract.capturing import kept, live
+from tests.contract.serving.test_batch import Pod
 from tests.databases import postgres
 from tests.waiting import until
 
@@ -219,6 +220,21 @@ def test_a_shadow_looks_up_itself_and_records_have_the_looked_up_values(snapshot
         "stable": [{"age": 27, "income": 7.0, "amount": 1.0}],
         "shadow": [{"age": 28, "income": 7.0, "amount": 1.0}],
     }
+
+
+def test_a_job_of_an_image_looks_up_with_the_variables_of_its_pod(snapshot, database, tmp_path):
+    (tmp_path / "image").mkdir()
+    pod = Pod(snapshot, tmp_path / "image")
+    table = pa.table({"id": [0, 1], "customer_id": [7, COUNT], "amount": [1.0, 1.0]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    places = ("--source", tmp_path / "rows.parquet", "--sink", tmp_path / "sink", "--role", "shadow")
+    code, result = pod.run(*places)
+    assert (code, result["final"]) == (1, False), "another try may find the database"
+    assert "db cannot be connected: KeyError: 'DB_URL'" in result["problem"]
+    pod.environment |= {"DB_URL": database.url, "NBDEPLOY_SECRETS": "DB_URL"}
+    code, result = pod.run(*places, "--max-errors", "1")
+    assert (code, result["rows"], result["refused"]) == (0, 2, 1)
+    assert list(answers(tmp_path / "sink")["prediction"]) == expected([7], [1.0], shift=1)
 
 
 def test_load_looks_up_with_the_variables_of_its_process(snapshot, database, monkeypatch):

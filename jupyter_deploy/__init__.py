@@ -112,7 +112,8 @@ def feature_lookup(connection: Any, **options: Any) -> Any:
         The key in requests; whole numbers or texts.
     sql : str, optional
         A query that returns the key, by this name, and the features, at most one row a key. ``{keys}`` stands for the
-        list of keys.
+        list of keys, ``{as_of}`` for the moment: now for requests, and the row's own in
+        ``lookup.table(frame, as_of="time")``, which gives a training table the features of then.
     redis_hash : str, optional
         In place of ``sql``: the name of a Redis hash, with ``{key}`` in it.
     fields : sequence of str, optional

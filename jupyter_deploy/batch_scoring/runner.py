@@ -15,6 +15,9 @@ from jupyter_deploy.system.clean_process import CleanProcess, clean_process
 from jupyter_deploy.system.model_process import ModelProcess
 from jupyter_deploy.system.secret_store import SecretStore
 
+_RESUMED = "finished partitions are kept, and the same command goes on"
+_LOOKUP_REMEDY = "correct the lookup's query and deploy again, or the table that it reads"
+
 
 class WorkerBatches:
     """``domain.batch.ports.BatchRunner`` by processes of the model's interpreter.
@@ -80,6 +83,7 @@ class _Worker:
                 "keep": job.keep,
                 "suffix": f".{job.format}",
                 "rows": job.rows,
+                "shadow": job.shadow,
                 "records": job.records and job.records.model_dump(),
             }
         )
@@ -127,6 +131,9 @@ class _Worker:
                 f"batches need pyarrow in the environment of {self._snapshot.tag}",
                 f"{self._snapshot.manifest.environment.interpreter} -m pip install pyarrow",
             )
+        if kind in ("ResourceUnavailable", "LookupFailed"):
+            remedy = "start the database, or see to its connection" if kind == "ResourceUnavailable" else _LOOKUP_REMEDY
+            return TargetError(f"{self._snapshot.tag}: {message}", f"{remedy}; {_RESUMED}")
         if kind in ("PlaceError", "Problem", "FileNotFoundError", "PermissionError", "ArrowInvalid", "KeyError"):
             return InvalidInput(message, "see 'nbdeploy batch --help' for sources")
         return TargetError(f"{self._snapshot.tag}: {kind}: {message}", "finished partitions are kept")

@@ -14,9 +14,12 @@ from .protocols.columnar import Columnar, table_of
 from .protocols.tables import Rows
 from .role import in_role
 from .snapshot import Model
+from .values.validation import InvalidInstances
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from .features.tables import Completed
 
 
 class TablePredictor:
@@ -26,6 +29,8 @@ class TablePredictor:
     ----------
     model
         A loaded snapshot.
+    role
+        What ``serving_role()`` returns to the model; that of a shadow takes a shadow's connections.
 
     Attributes
     ----------
@@ -33,17 +38,55 @@ class TablePredictor:
         The names of the model's columns; empty if a row is no object.
     schemas
         The JSON Schema of each of them.
+    secrets
+        The variables that had the model's secrets at its capture.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, role: str = "direct") -> None:
         signature = model.manifest["signature"]
-        self._model = model
+        self._model, self._role = model, role
         rows = Rows(signature["instance_schema"])
         self._columnar = Columnar(model.decoder, signature["container"], rows)
         self.features = tuple(rows.names)
         self.schemas = rows.kinds
+        self.secrets = tuple(model.captured.get("secrets") or ())
+        self._lookups = None
+        if model.decoder.looks_up:
+            from .features.tables import TableLookups  # only for a model with lookups
+
+            keys = {lookup["key"]: lookup["key_schema"] for lookup in model.manifest["lookups"]}
+            self._lookups = TableLookups(model.decoder, model.codec.schema, keys)  # type: ignore[arg-type]
         self._lock = threading.Lock()
         self._empty: pa.Table | None = None
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether the columns that are read depend on those that a table has: keys stand for features."""
+        return self._lookups is not None
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """Return the columns that are read of a table with these columns, without those that it lacks.
+
+        Empty: all, since a row is no object.
+        """
+        if self._lookups is not None:
+            return self._lookups.columns(names)
+        return [name for name in self.features if name in names]
+
+    def missing(self, names: Sequence[str]) -> dict[str, str]:
+        """Return the features that a table lacks, each with the key by which it is looked up (empty: by none)."""
+        if self._lookups is not None:
+            return self._lookups.missing(names)
+        return {name: "" for name in self.features if name not in names}
+
+    def completed(self, table: pa.Table, *, texts: bool = False) -> Completed | None:
+        """Look up the features that a table leaves out (``TableLookups.completed``); None: the model looks none up."""
+        from .protocols.arrow import dense
+
+        if self._lookups is None:
+            return None
+        with self._lock, in_role(self._role):
+            return self._lookups.completed(dense(table), texts=texts)
 
     def answer(self, table: pa.Table) -> pa.Table:
         """Answer each row of a table, in its order.
@@ -52,6 +95,7 @@ class TablePredictor:
         ----------
         table
             The features as columns by name; for a model of arrays, one column a feature or a single column of lists.
+            Features that the model looks up may be left out if there is a column of their key.
 
         Returns
         -------
@@ -64,14 +108,22 @@ class TablePredictor:
             The table, or a row of it, does not fit the signature.
         BadAnswer
             The model did not return one value for each row.
+        ResourceUnavailable, LookupFailed
+            The resource of a lookup is away, or its query fails.
         """
         if not table.num_rows:
             return self.empty()
         from .protocols.arrow import dense
 
+        completed = self.completed(table)
+        if completed is not None and completed.errors:
+            raise InvalidInstances(completed.errors)
         with self._lock:
-            parsed = self._columnar.of_table(dense(table))
-            with in_role("direct"):
+            try:
+                parsed = self._columnar.of_table(dense(table) if completed is None else completed.table)
+            except InvalidInstances as invalid:
+                raise (invalid if completed is None else completed.explained(invalid)) from invalid
+            with in_role(self._role):
                 native = self._model.call_native(self._model.decoder.batch([parsed]))
             return table_of(native, predictions_of(native, parsed.rows))
 

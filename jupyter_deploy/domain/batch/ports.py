@@ -38,6 +38,8 @@ class BatchJob(Value):
         The most rows of a partition.
     records
         None: the answers are not recorded.
+    shadow
+        The release is a shadow: its code sees that role, and takes a shadow's connections.
     """
 
     source: str
@@ -48,6 +50,7 @@ class BatchJob(Value):
     pods: int = 1
     rows: int = 1_000_000
     records: BatchRecording | None = None
+    shadow: bool = False
 
 
 class BatchRunner(Protocol):
@@ -75,7 +78,8 @@ class BatchRunner(Protocol):
         InvalidInput
             The source or the sink cannot be used, or a column is missing.
         EnvironmentChanged, TargetError
-            The model cannot be loaded, or raised for too many rows; the finished partitions are kept.
+            The model cannot be loaded, raised for too many rows, or a database that it needs is away; the finished
+            partitions are kept.
         """
 
 

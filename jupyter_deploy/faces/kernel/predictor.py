@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -179,7 +180,8 @@ class Predictor:
             raise InvalidInput(f"the table has no column '{missing[0]}' to keep", f"it has {_names(table)}")
         kept = table.select(self.keep)
         model = self.loaded()
-        answer = self._answered(model, table.drop_columns([name for name in self.keep if name not in model.features]))
+        read = model.columns(table.column_names)
+        answer = self._answered(model, table.drop_columns([name for name in self.keep if name not in read]))
         twice = [name for name in self.keep if name in answer.column_names]
         if twice:
             raise InvalidInput(f"the model answers a column '{twice[0]}' too", f"rename '{twice[0]}' in the table")
@@ -189,6 +191,7 @@ class Predictor:
 
     def _answered(self, model: TablePredictor, table: pa.Table) -> pa.Table:
         from jupyter_deploy.serving.asgi.problems import Problem
+        from jupyter_deploy.serving.connections import unavailable
         from jupyter_deploy.serving.values.validation import InvalidInstances
 
         try:
@@ -198,6 +201,10 @@ class Predictor:
         except Problem as error:
             raise _invalid(self.tag, error.errors or [{"loc": [], "msg": error.detail}]) from error
         except Exception as error:
+            if (away := unavailable(error)) is not None:
+                unset = [name for name in model.secrets if name not in os.environ]
+                remedy = f"set {', '.join(unset)} in this process's environment" if unset else "start the database"
+                raise TargetError(f"{self.tag} failed: {away}", f"{remedy}, and try again") from error
             raise TargetError(f"{self.tag} failed: {type(error).__name__}: {error}") from error
 
 

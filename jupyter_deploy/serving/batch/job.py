@@ -49,7 +49,14 @@ _MOST_BYTES = 4000  # of the 4,096 of a termination message
 _REASON_CHARACTERS = 200
 _ROWS = 1_000_000
 _FINAL = ("PlaceError", "Problem", "ArrowInvalid", "SnapshotChanged", "ModelFailed")
-_WITHOUT_VALUES = ("PlaceError", "WorkerEnded", "SnapshotChanged", "EnvironmentChanged", "FileNotFoundError")
+_WITHOUT_VALUES = (
+    "PlaceError",
+    "ResourceUnavailable",
+    "WorkerEnded",
+    "SnapshotChanged",
+    "EnvironmentChanged",
+    "FileNotFoundError",
+)
 """Errors that quote no row."""
 
 _CODE = Path(__file__).parents[2]
@@ -71,6 +78,7 @@ def run_batch(arguments: Sequence[str]) -> int:
         "keep": options.keep,
         "suffix": f".{options.format}",
         "rows": _ROWS,
+        "shadow": options.role == "shadow",
         "records": _records(options, tag),
     }
     environment = dict(os.environ) | {"OMP_NUM_THREADS": str(max(1, processors() // options.workers))}

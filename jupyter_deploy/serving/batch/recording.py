@@ -46,20 +46,19 @@ class BatchRecords:
         columns = tuple(predictor.features)
         self._recorder = Recorder(folder, settings["endpoint"], settings["release"], columns=columns)
 
-    def write(self, place: str, inputs: pa.Table, result: Scored, seconds: float) -> None:
+    def write(self, place: str, result: Scored, seconds: float) -> None:
         """Record a sample of the answered rows.
 
         Parameters
         ----------
         place
             Names the batch of rows, whichever release answers it: the same rows of stable and of a shadow are a pair.
-        inputs
-            The features of all rows of it.
         seconds
             The time of the answer to all of them; a record has the share of its rows.
         """
         request = f"batch-{hashlib.sha256(place.encode()).hexdigest()[:24]}"
-        if result.answers is None or not self._mode.keeps(request, request):
+        inputs = result.inputs
+        if inputs is None or result.answers is None or not self._mode.keeps(request, request):
             return
         count = min(ROWS, inputs.num_rows)
         # By the place, so that a shadow, and a repetition, record the same rows.

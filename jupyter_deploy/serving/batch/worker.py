@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Self, TextIO
 
 MOST_REASONS = 5
@@ -24,13 +24,17 @@ _MOST_COUNTED = 10_000
 
 class _Worker:
     def __init__(self, settings: Mapping[str, Any], say: Callable[[Mapping[str, Any]], None]) -> None:
+        from ..output_masking import mask_secrets
         from ..snapshot import load  # errors of imports are answers
         from ..table_predictor import TablePredictor
         from .sink import Sink
 
+        mask_secrets(os.environ)
         self._settings = settings
         self._say = say
-        self._predictor = TablePredictor(load(settings["snapshot"], settings["digest"]))
+        self._predictor = TablePredictor(
+            load(settings["snapshot"], settings["digest"]), "shadow" if settings.get("shadow") else "direct"
+        )
         self._sink = Sink(settings["sink"], settings["suffix"])
         self._keep = tuple(settings["keep"])
         self._records = None
@@ -48,11 +52,7 @@ class _Worker:
         files = [file for file in files if not file.path.startswith(f"{self._sink.path}/")]
         if not files:
             raise PlaceError(f"{self._settings['source']}: all files there are answers of {self._settings['sink']}")
-        names = column_names(system, files[0].path)
-        missing = [name for name in self._columns() or () if name not in names]
-        if missing:
-            words = ", ".join(map(repr, missing[:5]))
-            raise PlaceError(f"{files[0].path} has no column {words}; it has {', '.join(names[:20])}")
+        self._columns(column_names(system, files[0].path), files[0].path)
         twice = [name for name in self._keep if name in self._predictor.empty().column_names]
         if twice:
             raise PlaceError(f"the model answers a column '{twice[0]}' too: rename it in the source, or do not keep it")
@@ -87,15 +87,20 @@ class _Worker:
         """Answer a partition's rows and stage its files."""
         import pyarrow as pa
 
-        from .formats import read
+        from .formats import column_names, format_of, read
         from .places import file_system_of
         from .recording import place_of
         from .scoring import scored
 
         self._sink.join()
         system = file_system_of(self._settings["source"])[0]
-        columns = self._columns()
-        features = tuple(self._predictor.features)
+        # Files of one source may differ in the features that they leave out.
+        names: Sequence[str] = (*self._keep, *self._predictor.features)
+        if self._predictor.looks_up:
+            names = column_names(system, partition["source"])
+        columns = self._columns(names, partition["source"])
+        features = self._predictor.columns(names)
+        texts = format_of(partition["source"]) == "csv"
         reasons: Counter[str] = Counter()
         rows = refused = number = 0
         empty = self._predictor.empty()
@@ -103,9 +108,9 @@ class _Worker:
             for table in read(system, partition["source"], partition["row_groups"], columns, self._predictor.schemas):
                 inputs = table.select(features) if features else table.drop_columns(list(self._keep))
                 began = time.monotonic()
-                result = scored(self._predictor, inputs)
+                result = scored(self._predictor, inputs, texts=texts)
                 if self._records is not None:
-                    self._records.write(place_of(partition, number), inputs, result, time.monotonic() - began)
+                    self._records.write(place_of(partition, number), result, time.monotonic() - began)
                 number += 1
                 if result.answers is not None:
                     kept = table.select(list(self._keep)).take(result.rows)
@@ -134,10 +139,25 @@ class _Worker:
         self._sink.forget_runs()
         return {}
 
-    def _columns(self) -> list[str] | None:
-        """Return the columns that are read; None: all, since the model takes rows without names."""
-        features = self._predictor.features
-        return list(dict.fromkeys((*self._keep, *features))) if features else None
+    def _columns(self, names: Sequence[str], path: str) -> list[str] | None:
+        """Return the columns that are read of a file with these; None: all, since the model takes rows without names.
+
+        Raises
+        ------
+        PlaceError
+            A column is missing.
+        """
+        from .places import PlaceError
+
+        lacking = self._predictor.missing(names) if self._predictor.features else {}
+        missing = [*(name for name in self._keep if name not in names), *lacking]
+        if missing:
+            words = ", ".join(map(repr, missing[:5]))
+            keys = ", ".join(dict.fromkeys(repr(key) for key in lacking.values() if key))
+            instead = f", and no key {keys} by which features are looked up" if keys else ""
+            raise PlaceError(f"{path} has no column {words}{instead}; it has {', '.join(names[:20])}")
+        features = self._predictor.columns(names)
+        return list(dict.fromkeys((*self._keep, *features))) if self._predictor.features else None
 
 
 class _Files:
@@ -203,6 +223,15 @@ def _free(name: str, table: Any) -> str:
     return name
 
 
+def _masked(words: str) -> str:
+    """Return an error without the model's secrets, which a driver may quote."""
+    try:
+        from ..output_masking import without_secrets
+    except ImportError:  # a package is missing, which the error says
+        return words
+    return without_secrets(words)
+
+
 def main() -> None:
     """Serve requests until standard input ends."""
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -229,7 +258,7 @@ def serve(requests: TextIO, channel: TextIO) -> None:
             operation = getattr(worker, request.pop("op"))
             say({"result": operation(**request)})
         except Exception as error:  # noqa: BLE001 - any error is an answer
-            words = str(error) or type(error).__name__
+            words = _masked(str(error) or type(error).__name__)
             source = request.get("partition", {}).get("source")
             say({"error": f"{source}: {words}" if source else words, "kind": type(error).__name__})
             traceback.print_exc(file=sys.stderr)

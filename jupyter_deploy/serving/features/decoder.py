@@ -44,6 +44,13 @@ class LookupDecoder(Decoder):
         The lookups of the snapshot.
     descriptions
         ``lookups`` of ``snapshot.json``, in the same order.
+
+    Attributes
+    ----------
+    lookups
+        The lookups in this process, with their caches.
+    dropped
+        The names of the keys that the model does not take.
     """
 
     looks_up = True
@@ -53,13 +60,13 @@ class LookupDecoder(Decoder):
     ) -> None:
         super().__init__(codec)
         properties = codec.schema["properties"]
-        self._lookups = [
+        self.lookups = [
             ReleaseLookup(definition, {name: properties[name] for name in described["features"]})
             for definition, described in zip(definitions, descriptions, strict=True)
         ]
         self._partial = Validator(partial_schema(codec.schema, descriptions))
         self._required = frozenset(codec.schema.get("required", ()))
-        self._dropped = {lookup.key for lookup in self._lookups} - set(properties)
+        self.dropped = {lookup.key for lookup in self.lookups} - set(properties)
 
     def batch(self, parsed_requests: Sequence[ParsedRequest]) -> Any:
         """Return the model's argument; the features of all requests are looked up by one query a lookup.
@@ -89,7 +96,7 @@ class LookupDecoder(Decoder):
         ResourceUnavailable, LookupFailed
             As ``batch``.
         """
-        for lookup in self._lookups:
+        for lookup in self.lookups:
             lookup.check()
 
     def _slow_path(self, instances: list[Any]) -> ParsedRequest:
@@ -101,7 +108,7 @@ class LookupDecoder(Decoder):
         except InvalidInstances as invalid:
             invalid.inputs = instances
             raise
-        if any(self._needs(lookup, row) for lookup in self._lookups for row in rows):
+        if any(self._needs(lookup, row) for lookup in self.lookups for row in rows):
             return KeyedRequest(rows)
         return super()._slow_path([self._without_keys(row) for row in rows])
 
@@ -109,7 +116,7 @@ class LookupDecoder(Decoder):
         """Raise InvalidInstances for rows that have neither a feature nor its key, and for keys of no database."""
         errors = []
         for number, row in enumerate(rows):
-            for lookup in self._lookups:
+            for lookup in self.lookups:
                 key = row.get(lookup.key)
                 if lookup.key not in row:
                     words = f"; or send its key '{lookup.key}', by which it is looked up"
@@ -128,12 +135,12 @@ class LookupDecoder(Decoder):
         return lookup.key in row and not all(name in row for name in lookup.features)
 
     def _without_keys(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in row.items() if name not in self._dropped}
+        return {name: value for name, value in row.items() if name not in self.dropped}
 
     def _complete(self, requests: Sequence[KeyedRequest]) -> None:
         """Look the features of all requests up, and set the content or the error of each."""
         found = []
-        for lookup in self._lookups:
+        for lookup in self.lookups:
             keys = [row[lookup.key] for one in requests for row in one.keyed if self._needs(lookup, row)]
             found.append(self._values(lookup, keys, alone=len(requests) == 1))
         for one in requests:
@@ -150,7 +157,7 @@ class LookupDecoder(Decoder):
         try:
             return lookup.values(keys)
         except LookupFailed as failed:
-            if not alone or not _refuses_data(failed):
+            if not alone or not refuses_data(failed):
                 raise
             # Such as a text where the database has numbers; the others of a call are repeated without this request.
             return {}
@@ -160,12 +167,12 @@ class LookupDecoder(Decoder):
         complete = []
         for number, row in enumerate(rows):
             features: Features = {}
-            for lookup, values in zip(self._lookups, found, strict=True):
+            for lookup, values in zip(self.lookups, found, strict=True):
                 if not self._needs(lookup, row):
                     continue
                 known = values.get(row[lookup.key])
                 if known is None:
-                    words = f"there are no features of {_named(lookup.key, row)}"
+                    words = f"there are no features of {named_key(lookup.key, row[lookup.key])}"
                     errors.append({"loc": ["instances", number, lookup.key], "msg": words})
                 else:
                     features |= known
@@ -185,18 +192,18 @@ class LookupDecoder(Decoder):
             words = error["msg"]
             if len(place) > 1 and place[1] not in rows[place[0]]:
                 row = rows[place[0]]
-                keys = [one.key for one in self._lookups if place[1] in one.features and one.key in row]
-                words += f" (looked up by {_named(keys[0], row)})" if keys else ""
+                keys = [one.key for one in self.lookups if place[1] in one.features and one.key in row]
+                words += f" (looked up by {named_key(keys[0], row[keys[0]])})" if keys else ""
             errors.append({"loc": error["loc"], "msg": words})
         return InvalidInstances(errors)
 
 
-def _named(key: str, row: Mapping[str, Any]) -> str:
+def named_key(key: str, value: Any) -> str:
     """Return a key with its value, shortened."""
-    return f"{key} {str(row[key])[:80]!r}" if isinstance(row[key], str) else f"{key} {row[key]}"
+    return f"{key} {value[:80]!r}" if isinstance(value, str) else f"{key} {value}"
 
 
-def _refuses_data(failed: LookupFailed) -> bool:
+def refuses_data(failed: LookupFailed) -> bool:
     """Whether the driver refused a key, by DB-API's class of errors for values."""
     cause = failed.__cause__
     return any(kind.__name__ == "DataError" for kind in type(cause).__mro__) or isinstance(cause, OverflowError)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -82,8 +83,13 @@ class FeatureLookup:
         }
         return partial(package.feature_lookup, **options), (self.connection,)
 
-    def fetch(self, keys: Sequence[Any]) -> tuple[tuple[str, ...], dict[Any, Features]]:
+    def fetch(self, keys: Sequence[Any], as_of: datetime | None = None) -> tuple[tuple[str, ...], dict[Any, Features]]:
         """Ask the resource for some keys, none twice.
+
+        Parameters
+        ----------
+        as_of
+            The moment of which the features are (default: now); of no effect if the query has no ``{as_of}``.
 
         Returns
         -------
@@ -99,6 +105,7 @@ class FeatureLookup:
         """
         connection = self.connection()
         features = self.fields
+        moment = as_of or datetime.now(UTC)
         found: dict[Any, Features] = {}
         try:
             for begin in range(0, len(keys), MOST_KEYS):
@@ -106,7 +113,7 @@ class FeatureLookup:
                 if self.sql is None:
                     found |= by_redis(connection, str(self.redis_hash), self.fields, some)
                 else:
-                    features, more = by_sql(connection, self.sql, self.key, some)
+                    features, more = by_sql(connection, self.sql, self.key, some, moment)
                     found |= more
         except (LookupFailed, ResourceUnavailable):
             raise
@@ -117,6 +124,39 @@ class FeatureLookup:
     def features(self) -> tuple[str, ...]:
         """Return the names of the features, by a query for a key that no row has; raises as ``fetch``."""
         return self.fetch([None])[0]
+
+    def table(self, frame: Any, as_of: str | None = None) -> Any:
+        """Return a frame of pandas with the features that requests get, as a training table needs them.
+
+        Parameters
+        ----------
+        frame
+            Has the key, as a column or as the index of that name, and none of the features.
+        as_of
+            The column with the moment of each row: its features are those of then (default: those of now). The query
+            has ``{as_of}``, such as ``AND valid_from <= {as_of}``. One query is run for each distinct moment.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A copy with one column for each feature; a key without a row has the defaults of ``missing``, else null.
+
+        Raises
+        ------
+        ValueError
+            The frame does not fit: the error says how.
+        ResourceUnavailable, LookupFailed
+            As ``fetch``.
+        """
+        from .training import require_frame, with_features  # only where a model is trained
+
+        require_frame(frame, self.key, as_of, self.sql)
+
+        def found(keys: Sequence[Any], moment: datetime | None) -> Mapping[Any, Features]:
+            defaults = dict.fromkeys(keys, self.missing) if self.missing is not None else {}
+            return {**defaults, **self.fetch(keys, moment)[1]}
+
+        return with_features(frame, self.key, self.features(), as_of, found)
 
 
 class ReleaseLookup:

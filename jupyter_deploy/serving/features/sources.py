@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from ..connections import query
@@ -11,6 +13,9 @@ from ..values.json_values import to_json
 
 KEYS = "{keys}"
 """The part of a query that stands for the list of keys."""
+
+AS_OF = "{as_of}"
+"""The part of a query that stands for the moment of which the features are."""
 
 KEY = "{key}"
 """The part of a hash's name that stands for the key."""
@@ -27,7 +32,7 @@ class LookupFailed(RuntimeError):
 
 
 def by_sql(
-    connection: Any, statement: str, key: str, keys: Sequence[Any]
+    connection: Any, statement: str, key: str, keys: Sequence[Any], as_of: datetime | None = None
 ) -> tuple[tuple[str, ...], dict[Any, Features]]:
     """Run a query for some keys.
 
@@ -36,7 +41,7 @@ def by_sql(
     connection
         A connection of DB-API 2.0, or DuckDB's.
     statement
-        Has ``{keys}`` where the list of keys goes.
+        Has ``{keys}`` where the list of keys goes, and ``{as_of}`` where the moment goes.
     key
         The column of the result that has the key.
     keys
@@ -59,8 +64,7 @@ def by_sql(
         raise LookupFailed(f"{kind} is no connection of DB-API 2.0: return one, such as engine.raw_connection()")
     # The last key is repeated up to a power of two, so that a server prepares few statements.
     count = 1 << max(0, len(keys) - 1).bit_length()
-    marks, parameters = _parameters(connection, [*keys, *[keys[-1]] * (count - len(keys))])
-    names, rows = query(connection, statement.replace(KEYS, ", ".join(marks)), parameters)
+    names, rows = query(connection, *_bound(connection, statement, [*keys, *[keys[-1]] * (count - len(keys))], as_of))
     if key not in names:
         raise LookupFailed(f"the query returns {', '.join(names)}, and no column '{key}': select the key AS {key}")
     if len(set(names)) < len(names):
@@ -77,16 +81,33 @@ def by_sql(
     return features, found
 
 
-def _parameters(connection: Any, values: Sequence[Any]) -> tuple[list[str], Any]:
-    """Return the placeholders of the connection's driver, and its parameters."""
-    module = sys.modules.get(type(connection).__module__.partition(".")[0].lstrip("_"))
-    match getattr(module, "paramstyle", "format"):
-        case "qmark":
-            return ["?"] * len(values), list(values)
-        case "numeric" | "named":  # drivers with names take positions too
-            return [f":{place}" for place in range(1, len(values) + 1)], list(values)
-        case _:
-            return ["%s"] * len(values), list(values)
+_PLACES = re.compile(f"({re.escape(KEYS)}|{re.escape(AS_OF)})")
+
+
+def _bound(connection: Any, statement: str, keys: Sequence[Any], as_of: datetime | None) -> tuple[str, list[Any]]:
+    """Return the statement with the placeholders of the connection's driver, and its parameters in their order."""
+    name = type(connection).__module__.partition(".")[0].lstrip("_")
+    style = getattr(sys.modules.get(name), "paramstyle", "format")
+    moment: Any = as_of
+    if name == "sqlite3" and as_of is not None:  # it has moments as texts, which it compares as such
+        moment = (as_of if as_of.tzinfo is None else as_of.astimezone(UTC)).isoformat(" ")
+    words: list[str] = []
+    parameters: list[Any] = []
+    for part in _PLACES.split(statement):
+        values = {KEYS: keys, AS_OF: [moment]}.get(part)
+        if values is None:
+            words.append(part)
+            continue
+        places = range(len(parameters) + 1, len(parameters) + len(values) + 1)
+        parameters += values
+        if style == "qmark":
+            marks = ["?"] * len(values)
+        elif style in ("numeric", "named"):  # drivers with names take positions too
+            marks = [f":{place}" for place in places]
+        else:
+            marks = ["%s"] * len(values)
+        words.append(", ".join(marks))
+    return "".join(words), parameters
 
 
 def by_redis(client: Any, name: str, fields: Sequence[str], keys: Sequence[Any]) -> dict[Any, Features]:

@@ -268,6 +268,11 @@ def _numbers_in(texts: Sequence[str], decoder: Any) -> Column | None:
     return values if array is not None and decoder is _whole_numbers else array
 
 
+def value_of(text: str, schema: Mapping[str, Any]) -> Any:
+    """Return the JSON value of a cell by the schema of its column; a text that does not fit stays a text."""
+    return _cell(text, _types(schema))
+
+
 def _cell(text: str, types: set[str]) -> Any:
     """Convert a cell; a text that does not fit stays a text."""
     if not text and ("null" in types or "string" not in types):

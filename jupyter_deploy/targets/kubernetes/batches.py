@@ -94,7 +94,8 @@ def cron_job(
     """
     release, spec, records = scoring.release, scoring.spec, scoring.records
     labels = names.labels(COMPONENT, release.endpoint)
-    arguments = _arguments(release, spec.model_dump(), records if shipper else None)
+    wanted = spec.model_dump() | {"shadow": scoring.shadow}
+    arguments = _arguments(release, wanted, records if shipper else None)
     document = {
         "apiVersion": version,
         "kind": CRON,
@@ -141,7 +142,7 @@ def job_at_once(
     Parameters
     ----------
     wanted
-        ``source``, ``sink``, ``keep``, ``format``, ``workers``, ``pods``, ``max_errors``, ``dry_run``.
+        ``source``, ``sink``, ``keep``, ``format``, ``workers``, ``pods``, ``max_errors``, ``dry_run``, ``shadow``.
     overlay, shipper
         As for ``cron_job``.
     """
@@ -176,6 +177,8 @@ def _arguments(release: Release, wanted: Mapping[str, Any], records: BatchRecord
     if records is not None:
         mode = Recording(records.kept, records.sample, records.redact)
         found += ["--record", mode.header, "--role", records.role]
+    elif wanted.get("shadow"):
+        found += ["--role", "shadow"]
     return [*found, "--dry-run"] if wanted.get("dry_run") else found
 
 

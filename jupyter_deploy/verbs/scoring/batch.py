@@ -116,6 +116,7 @@ class _Scoring(NamedTuple):
             workers=request.workers or here,
             pods=request.pods,
             records=self._recording(release),
+            shadow=self.endpoint.traffic.role_of(release.tag) == "shadow",
         )
 
         def progress(words: str) -> None:

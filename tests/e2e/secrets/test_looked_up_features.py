@@ -1,8 +1,9 @@
-"""Features by key, from PostgreSQL and from Redis: answers, records, a shadow's own values, and outages."""
+"""Features by key, from PostgreSQL and from Redis: answers, batches, records, a shadow's own values, and outages."""
 
 import json
 
 import httpx
+import pandas as pd
 import pytest
 import redis
 
@@ -52,15 +53,36 @@ features = rows[["age", "income", "price", "amount"]]
 
 @pytest.fixture
 def resources(home, tmp_path):
-    """PostgreSQL and Redis with the features, which the notebook's variables name."""
+    """PostgreSQL and Redis with the features; files have their URLs."""
     with postgres() as database, running(RedisServer, tmp_path / "redis") as cache:
         database.execute("CREATE TABLE customers (id int PRIMARY KEY, age int, income float8)")
         database.execute("INSERT INTO customers VALUES (%s, %s, %s)", CUSTOMERS)
         client = redis.Redis(port=cache.port)
         client.hset("product:a", mapping={"price": "2.5"})
         client.hset("product:b", mapping={"price": "5"})
-        home.environment |= {"DB_URL": database.url, "CACHE_URL": f"{cache.url}/0"}
+        (tmp_path / "db").write_text(database.url)
+        (tmp_path / "cache").write_text(f"{cache.url}/0")
         yield database, client
+
+
+def require_same_answers_in_batches(home, tmp_path, expected):
+    """Batches, also by the schedule's program, which no shell's variable reaches, look the features up."""
+    (tmp_path / "rows.csv").write_text("row,customer_id,product,amount\n0,4,b,1.0\n1,51,b,1.0\n2,,b,1.0\n3,4,c,1.0\n")
+    places = ["--source", tmp_path / "rows.csv", "--keep", "row"]
+    refused = home.run("batch", "churn", *places, "--sink", tmp_path / "now", "--role", "shadow", check=False)
+    assert refused.returncode == 1, "more rows are refused than --max-errors allows"
+    folders = [tmp_path / "now", *(tmp_path / "now" / "_shadow").iterdir()]
+    home.run("batch", "churn", *places, "--sink", tmp_path / "nightly", "--schedule", "* * * * *", "--max-errors", "3")
+    until(lambda: [run for run in home.json("batch", "churn")["state"]["runs"] if run["ended"]], timeout=300)
+    home.run("batch", "churn", "--stop")
+    answers = [pd.read_parquet(next(folder.glob("part-*"))) for folder in (*folders, tmp_path / "nightly")]
+    assert [list(one["row"].astype(int)) for one in answers] == [[0]] * 3
+    assert list(answers[0]["prediction"]) == list(answers[2]["prediction"]) == pytest.approx(expected)
+    (errors,) = (tmp_path / "nightly" / "_errors").glob("*.parquet")
+    reasons = list(pd.read_parquet(errors)["reason"])
+    assert reasons[0] == "customer_id: there are no features of customer_id 51"
+    assert "not null" in reasons[1]
+    assert reasons[2] == "product: there are no features of product 'c'"
 
 
 @pytest.mark.timeout(480)  # two runs of a notebook on a busy machine
@@ -68,7 +90,7 @@ def test_a_request_brings_keys_and_the_release_looks_the_features_up(home, resou
     database, _ = resources
     named = ["--name", "churn", "--model", "model", "--example", "rows", "--lookup", "[customers, products]"]
     notebook = write(tmp_path / "train.ipynb", *CELLS)
-    secrets = ["--secret", "DB_URL=env:DB_URL", "--secret", "CACHE_URL=env:CACHE_URL"]
+    secrets = ["--secret", f"DB_URL=file:{tmp_path / 'db'}", "--secret", f"CACHE_URL=file:{tmp_path / 'cache'}"]
     url = home.json("deploy", notebook, *named, *secrets)["url"]
     client = httpx.Client(base_url=url, trust_env=False, timeout=60)
 
@@ -114,9 +136,17 @@ def test_a_request_brings_keys_and_the_release_looks_the_features_up(home, resou
     for record in until(records).values():
         assert json.loads(json.dumps(record["inputs"])) == [complete], "the features without the keys"
 
+    require_same_answers_in_batches(home, tmp_path, answers[:1])
+
     database.stop()
+    places = ["--source", tmp_path / "rows.csv", "--sink", tmp_path / "later"]
+    failed = home.run("batch", "churn", *places, check=False)
+    assert "db cannot be connected" in failed.stderr
+    assert "the same command goes on" in failed.stderr
     away = until(lambda: answer if (answer := ask(keyed)).status_code == 503 else None)
     assert int(away.headers["retry-after"]) >= 1
     assert ask(complete).status_code == 200, "a complete row needs no database"
     database.start()
     until(lambda: ask(keyed).status_code == 200)
+    home.run("batch", "churn", *places, "--max-errors", "3")
+    assert len(pd.read_parquet(next((tmp_path / "later").glob("part-*")))) == 1

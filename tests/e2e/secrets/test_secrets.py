@@ -85,10 +85,11 @@ def require_same_references_elsewhere(home, folder):
     validation = write(folder / "checks.ipynb", VALIDATION)
     validated = home.json("validate", validation, "--snapshot", "accounts")
     assert validated["verdict"] == "pass"
-    (folder / "customers.csv").write_text("customer\n3\n4\n")
-    home.run(
-        "batch", "accounts", "--source", folder / "customers.csv", "--sink", folder / "balances", "--format", "csv"
-    )
+    (folder / "customers.csv").write_text("customer\n3\n4\n-1\n")
+    places = ["--source", folder / "customers.csv", "--sink", folder / "balances"]
+    shown = home.run("batch", "accounts", *places, "--format", "csv", "--max-errors", "1")
+    assert "no customer -1 in ***" in shown.stdout
+    assert leaks(folder / "balances", "hunter22x") == [], "a reason has no secret"
     balances = "".join(path.read_text() for path in (folder / "balances").rglob("*.csv"))
     assert [line for line in ("30", "40") if line in balances.split()] == ["30", "40"], balances
 

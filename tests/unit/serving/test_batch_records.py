@@ -34,7 +34,7 @@ def recorded(tmp_path):
         settings = {"folder": folder, "endpoint": "churn", "release": release, "role": "stable"}
         records = BatchRecords(Predictor(), settings | {"kept": kept, "sample": sample, "redact": redact})
         answers = pa.table({"prediction": [2 * row for row in answered]}) if answered else None
-        records.write(place, TABLE, Scored(answers=answers, rows=list(answered)), 2.5)
+        records.write(place, Scored(answers=answers, rows=list(answered), inputs=TABLE), 2.5)
         records.close()
         return [json.loads(line) for file in folder.glob("*.jsonl") for line in file.read_text().splitlines()]
 
@@ -82,9 +82,19 @@ class Doubling(Predictor):
     """Answers twice the age."""
 
     schemas = {"age": {"type": "integer"}, "name": {"type": "string"}}
+    looks_up = False
 
-    def __init__(self, _model):
+    def __init__(self, _model, _role):
         pass
+
+    def columns(self, _names):
+        return list(self.features)
+
+    def missing(self, _names):
+        return {}
+
+    def completed(self, _table, *, texts):
+        return None
 
     def answer(self, table):
         return pa.table({"prediction": [2 * age for age in table["age"].to_pylist()]})

@@ -54,6 +54,7 @@ def test_a_shadow_answers_beside_stable_with_records_of_its_role(world):
         ("churn:aaa", "/scores", "stable"),
         ("churn:bbb", "/scores/_shadow/bbb", "shadow"),
     ]
+    assert [job.shadow for _, job in world.jobs] == [False, True]
     assert str(world.jobs[1][1].records.folder) == "/home/nbdeploy/records/churn/bbb"
     assert [(one.release, one.rows, one.problem) for one in result.shadows] == [("churn:bbb", 10, "")]
     assert batch_page(result).tables[-1].rows == [("churn:bbb", "/scores/_shadow/bbb", "10", "0", "")]

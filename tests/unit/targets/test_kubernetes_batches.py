@@ -169,6 +169,7 @@ def test_each_shadow_has_a_cronjob_of_its_own_where_records_leave_the_pods():
     keep(both, api)
     (batch,) = pod_of(api.get("CronJob", "nbd-batch-churn-shadow-bbb"))["containers"]
     assert batch["image"] == shadow.image
+    assert batch["args"][-2:] == ["--role", "shadow"], "its code and connections are those of a shadow"
     assert batch["args"][batch["args"].index("--sink") + 1] == "s3://b/scores/_shadow/bbb"
     assert image_in(api) == IMAGE
     keep(both.promoted("churn:bbb"), api)

@@ -162,7 +162,7 @@ class MqttConnection:
             reason = await self._answer(sent.rc, sent.mid)
         if reason.value == _NOBODY_READS:
             raise TargetError(
-                f"nobody has subscribed to '{self._address.place}' at {self._address.server}, which keeps none",
+                f"{self._address.server} has no subscription to '{self._address.place}', so it keeps no message",
                 "subscribe a client to it, with QoS 1 and a session that the broker keeps",
             )
         if reason.is_failure:

@@ -95,9 +95,10 @@ class MosquittoServer(Server):
             one.client.publish(marker, b"", qos=1)
             until(lambda: marker in one.topics)
             found = list(one.found)
-            one.client.ack(found[-1].mid, 1)
+            (behind,) = (message for message in found if message.topic == marker)
+            one.client.ack(behind.mid, 1)
             one.unsubscribe(marker)
-        return [_stored(message) for message in found[:-1] if message.topic == topic]
+        return [_stored(message) for message in found[: found.index(behind)] if message.topic == topic]
 
     def count(self, topic):
         return len(self.messages(topic))

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.brokers import KafkaCluster, NatsServer, RabbitServer, RedisServer, Wire, running
+from tests.brokers import KafkaCluster, MosquittoServer, NatsServer, RabbitServer, RedisServer, Wire, running
 from tests.e2e.conftest import until
 
 KEYS = 7
@@ -22,7 +22,9 @@ def row(age):
 
 
 @pytest.fixture(
-    scope="module", params=[NatsServer, RedisServer, RabbitServer, KafkaCluster], ids=["nats", "redis", "amqp", "kafka"]
+    scope="module",
+    params=[NatsServer, RedisServer, RabbitServer, KafkaCluster, MosquittoServer],
+    ids=["nats", "redis", "amqp", "kafka", "mqtt"],
 )
 def server(request, tmp_path_factory):
     with running(request.param, tmp_path_factory.mktemp("broker")) as started:
@@ -33,7 +35,7 @@ of_one_broker = pytest.mark.parametrize("server", [NatsServer], ids=["nats"], in
 """What does not depend on the broker."""
 
 
-of_far_brokers = pytest.mark.parametrize("server", [RabbitServer], ids=["amqp"], indirect=True)
+of_far_brokers = pytest.mark.parametrize("server", [RabbitServer, MosquittoServer], ids=["amqp", "mqtt"], indirect=True)
 """Those that notice a cut connection by themselves."""
 
 
@@ -193,6 +195,7 @@ def kill_broker(broker):
         pytest.param(NatsServer, id="nats"),
         pytest.param(RedisServer, id="redis", marks=pytest.mark.exhaustive),
         pytest.param(RabbitServer, id="amqp", marks=pytest.mark.exhaustive),
+        pytest.param(MosquittoServer, id="mqtt", marks=pytest.mark.exhaustive),
     ],
     indirect=True,
 )
@@ -216,7 +219,10 @@ def test_after_kills_of_the_worker_each_message_has_its_answer(broker, streamed,
 @pytest.mark.exhaustive
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
-    "server", [NatsServer, RedisServer, RabbitServer], ids=["nats", "redis", "amqp"], indirect=True
+    "server",
+    [NatsServer, RedisServer, RabbitServer, MosquittoServer],
+    ids=["nats", "redis", "amqp", "mqtt"],
+    indirect=True,
 )
 def test_thirty_kills_lose_no_message(broker, streamed, home, own_processes):
     """Its guard in ``make test``: the test above."""

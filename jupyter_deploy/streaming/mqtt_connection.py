@@ -103,7 +103,7 @@ class MqttConnection:
         client.on_disconnect = self._passed_on(self._disconnected)
         client.on_message = self._passed_on(self._taken)
         client.on_publish = self._passed_on(self._published)
-        client.on_subscribe = self._passed_on(self._subscribed)
+        client.on_subscribe = client.on_unsubscribe = self._passed_on(self._subscribed)
         parts = urlsplit(self._address.server)
         wanted = properties_of(PacketTypes.CONNECT)
         wanted.ReceiveMaximum = self._most_open
@@ -178,8 +178,12 @@ class MqttConnection:
     async def close(self) -> None:
         """Disconnect after what was sent has arrived. The broker keeps the session."""
         self._closing = True
-        with suppress(ValueError):  # of a client that never connected
-            self._client.disconnect()
+        if self.is_open and self._session:
+            # Messages that nobody reads any more reset the connection, and acknowledgements on their way are lost.
+            # The broker answers this behind them.
+            with suppress(OSError, TimeoutError):
+                await self._answer(*self._client.unsubscribe(f"{self._session}/none"))
+        self._client.disconnect()
         await asyncio.to_thread(self._client.loop_stop)
         self._end("disconnected")
 

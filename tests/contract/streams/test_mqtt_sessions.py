@@ -87,6 +87,22 @@ def test_the_broker_holds_back_what_is_over_the_open_messages(broker):
     within(work())
 
 
+def test_what_is_acknowledged_at_the_end_does_not_come_again(broker):
+    async def work():
+        Brokers().prepare("churn", spec(broker))
+        await publish(broker, numbered(1000))
+        async with reading(spec(broker)) as (source, first):
+            await holds(lambda: len(first) == 512)
+            for one in first[:512]:
+                await one.acknowledge()
+            await source.pause()
+        async with reading(spec(broker)) as (_, again):
+            await holds(lambda: len(again) == 488)
+            assert bodies_of(again) == numbered(1000)[512:]
+
+    within(work())
+
+
 def test_a_message_that_is_given_back_comes_again_by_a_new_connection(broker):
     async def work():
         async with reading(spec(broker)) as (source, found):

@@ -21,7 +21,7 @@ IMAGES := podman uidmap nftables aardvark-dns skopeo cosign docker-registry mmde
 # What monitoring is tested with.
 MONITORING := prometheus alertmanager
 # What streams are tested with.
-BROKERS := nats-server redis-server rabbitmq-server
+BROKERS := nats-server redis-server rabbitmq-server mosquitto
 # What features by key are tested with, next to Redis.
 DATABASES := postgresql
 PYTEST := NBDEPLOY_REQUIRE_ALL=1 PATH="$(CURDIR)/.venv/bin:$$PATH" .venv/bin/python -m pytest

@@ -58,6 +58,9 @@ for package in "$@"; do
         { missing+=(rabbitmq-server); services+=(rabbitmq-server); }
       command -v epmd >/dev/null || services+=(epmd.socket epmd.service)
       ;;
+    mosquitto)
+      PATH="$PATH:/usr/sbin" command -v mosquitto >/dev/null || { missing+=(mosquitto); services+=(mosquitto); }
+      ;;
     postgresql)
       compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || { missing+=(postgresql); services+=(postgresql); }
       ;;

@@ -16,6 +16,7 @@ from .deliveries import Sink, Source
 _MODULES = {
     "amqp": ("amqp_broker", "AmqpSource", "AmqpSink"),
     "kafka": ("kafka_broker", "KafkaSource", "KafkaSink"),
+    "mqtt": ("mqtt_broker", "MqttSource", "MqttSink"),
     "nats": ("nats_broker", "NatsSource", "NatsSink"),
     "redis": ("redis_broker", "RedisSource", "RedisSink"),
 }

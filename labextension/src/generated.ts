@@ -278,7 +278,7 @@ export interface BatchSpecInput {
  */
 export interface StreamSpecInput {
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ), kafka://HOST:PORT/TOPIC or mqtt://HOST:PORT/TOPIC.
    */
   source: string;
   /**
@@ -3424,7 +3424,7 @@ export interface RampPlan {
  */
 export interface StreamSpecOutput {
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ), kafka://HOST:PORT/TOPIC or mqtt://HOST:PORT/TOPIC.
    */
   source: string;
   /**
@@ -6008,7 +6008,7 @@ export interface StreamRequest {
    */
   name: string;
   /**
-   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC.
+   * Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, amqp://HOST:PORT/QUEUE (RabbitMQ), kafka://HOST:PORT/TOPIC or mqtt://HOST:PORT/TOPIC.
    */
   source?: string | null;
   /**

@@ -24,11 +24,13 @@ class Stored(NamedTuple):
 class Server:
     """A program that listens on a port of this machine and keeps its messages in a folder.
 
-    ``answers_once``: a second answer to a message is dropped, also after a kill.
+    ``answers_once``: a second answer to a message is dropped, also after a kill. ``durable``: a kill undoes nothing
+    that it has acknowledged.
     """
 
     program, scheme = "", ""
     answers_once = True
+    durable = True
 
     def __init__(self, folder):
         self.folder = folder
@@ -59,8 +61,15 @@ class Server:
 
     def kill(self):
         """End it without a chance to write."""
+        self._end_by(signal.SIGKILL)
+
+    def stop(self):
+        """End it as its user does."""
+        self._end_by(signal.SIGTERM)
+
+    def _end_by(self, number):
         if self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
+            self._process.send_signal(number)
             self._process.wait()
             self._process = None
 

@@ -19,6 +19,8 @@ BROKERS = {
     "amqp": "amqp",
     "amqps": "amqp",
     "kafka": "kafka",
+    "mqtt": "mqtt",
+    "mqtts": "mqtt",
 }
 """The extra of nbdeploy that reads a scheme."""
 
@@ -28,7 +30,7 @@ Begin = Literal["next", "first"]
 
 SOURCE = (
     "Messages to answer: nats://HOST:PORT/SUBJECT (JetStream), redis://HOST:PORT/STREAM, "
-    "amqp://HOST:PORT/QUEUE (RabbitMQ) or kafka://HOST:PORT/TOPIC."
+    "amqp://HOST:PORT/QUEUE (RabbitMQ), kafka://HOST:PORT/TOPIC or mqtt://HOST:PORT/TOPIC."
 )
 SINK = "Place of the answers, with the source's form."
 DEAD_LETTERS = (
@@ -37,12 +39,27 @@ DEAD_LETTERS = (
 CREDENTIALS = "A file whose one line is USER:PASSWORD for the broker."
 
 _NAME = re.compile(r"[^\s/*>]+")
+_LEVEL = r"(?:\+|[^\s/+#]*)"
 _PLACES = {
     "nats": re.compile(r"[^\s./]+(?:\.[^\s./]+)*"),
     "redis": _NAME,
     "amqp": _NAME,
     "kafka": re.compile(r"[A-Za-z0-9._-]{1,249}"),
+    # A topic, or a filter of topics, without those of the broker ($SYS) and shared subscriptions ($share).
+    "mqtt": re.compile(rf"(?!\$)(?:{_LEVEL}(?:/{_LEVEL})*(?:/#)?|#)"),
 }
+
+
+class _Grammar(NamedTuple):
+    """The patterns of a broker: the mark for one word, that for all that follow, and how many these are at least."""
+
+    separator: str
+    one: str
+    rest: str
+    shortest_rest: int
+
+
+_GRAMMARS = {"nats": _Grammar(".", "*", ">", 1), "mqtt": _Grammar("/", "+", "#", 0)}
 
 
 class StreamAddress(NamedTuple):
@@ -68,7 +85,29 @@ class StreamAddress(NamedTuple):
     @property
     def is_pattern(self) -> bool:
         """Whether the place stands for several subjects."""
-        return any(token in ("*", ">") for token in self.place.split("."))
+        return any(
+            word in (self._grammar.one, self._grammar.rest) for word in self.place.split(self._grammar.separator)
+        )
+
+    def require_one(self, option: str) -> None:
+        """Raise InvalidInput if the place is a pattern; ``option`` named it."""
+        if self.is_pattern:
+            raise InvalidInput(f"{option}: '{self.place}' is a pattern", "name one subject for the answers")
+
+    def covers(self, place: str) -> bool:
+        """Return whether the place is another one, or a pattern that matches it."""
+        grammar = self._grammar
+        wanted, given = self.place.split(grammar.separator), place.split(grammar.separator)
+        for number, word in enumerate(wanted):
+            if word == grammar.rest:
+                return len(given) >= number + grammar.shortest_rest
+            if number >= len(given) or word not in (grammar.one, given[number]):
+                return False
+        return len(given) == len(wanted)
+
+    @property
+    def _grammar(self) -> _Grammar:
+        return _GRAMMARS.get(BROKERS[self.scheme], _GRAMMARS["nats"])
 
 
 def parse_stream_address(text: str, option: str) -> StreamAddress:
@@ -86,7 +125,7 @@ def parse_stream_address(text: str, option: str) -> StreamAddress:
     """
     example = "write it as nats://localhost:4222/SUBJECT"
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(text, allow_fragments=False)  # "#" is a part of MQTT's patterns
         port = parts.port
     except ValueError as error:
         raise InvalidInput(f"{option}: '{text}' is not a URL: {error}", example) from error
@@ -100,9 +139,10 @@ def parse_stream_address(text: str, option: str) -> StreamAddress:
             f"{option}: the URL has a user or a password, which each revision would show",
             "leave them out, and name a file whose one line is USER:PASSWORD with --credentials",
         )
-    if parts.query or parts.fragment:
+    if parts.query or ("#" in text and BROKERS[parts.scheme] != "mqtt"):
         raise InvalidInput(f"{option}: '{text}' has a query or a fragment", example)
-    place = parts.path.strip("/")
+    # A topic of MQTT may begin and end with a slash.
+    place = parts.path.removeprefix("/") if BROKERS[parts.scheme] == "mqtt" else parts.path.strip("/")
     if not place:
         raise InvalidInput(f"{option}: '{text}' names no subject, stream, queue or topic", example)
     if not _PLACES[BROKERS[parts.scheme]].fullmatch(place):
@@ -147,11 +187,11 @@ class StreamSpec(Value):
             An address is wrong, answers would be read again, or the path of the credentials is not absolute.
         """
         read, written = parse_stream_address(self.source, "--source"), parse_stream_address(self.sink, "--sink")
+        written.require_one("--sink")
         dead = parse_stream_address(self.dead_letters or f"{written.text}.dead", "--dead-letters")
+        dead.require_one("--dead-letters")
         for option, address in (("--sink", written), ("--dead-letters", dead)):
-            if address.is_pattern:
-                raise InvalidInput(f"{option}: '{address.place}' is a pattern", "name one subject for the answers")
-            if address.server == read.server and _covers(read.place, address.place):
+            if address.server == read.server and read.covers(address.place):
                 raise InvalidInput(
                     f"{option}: {address.text} is a part of the source, so the stream would read its own messages",
                     "write answers to a subject outside of the source",
@@ -161,14 +201,3 @@ class StreamSpec(Value):
         if not (self.credentials or "/").startswith("/"):
             raise InvalidInput("the path of the stream's credentials is not absolute", "write the whole path")
         return self.model_copy(update={"source": read.text, "sink": written.text, "dead_letters": dead.text})
-
-
-def _covers(pattern: str, place: str) -> bool:
-    """Return whether a pattern of subjects matches a subject; ``*`` is one word, ``>`` all that follow."""
-    wanted, given = pattern.split("."), place.split(".")
-    for number, word in enumerate(wanted):
-        if word == ">":
-            return len(given) > number
-        if number >= len(given) or word not in ("*", given[number]):
-            return False
-    return len(given) == len(wanted)

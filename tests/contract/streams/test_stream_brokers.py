@@ -7,15 +7,18 @@ import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput, TargetError
 from jupyter_deploy.streaming.brokers import Brokers
-from tests.brokers import RabbitServer, Wire, running
+from tests.brokers import MosquittoServer, RabbitServer, Wire, running
 from tests.stream_readers import bodies_of, numbered, publish, reading, spec, within, writing
 from tests.waiting import holds
 
 
-@pytest.fixture(scope="module", params=[RabbitServer], ids=["amqp"])
+@pytest.fixture(scope="module", params=[RabbitServer, MosquittoServer], ids=["amqp", "mqtt"])
 def server(request, tmp_path_factory):
     with running(request.param, tmp_path_factory.mktemp("broker")) as started:
         yield started
+
+
+of_queues = pytest.mark.parametrize("server", [RabbitServer], ids=["amqp"], indirect=True)
 
 
 @pytest.fixture
@@ -25,6 +28,7 @@ def broker(server):
     server.clear()
 
 
+@of_queues
 def test_what_a_reader_left_open_comes_again_before_newer_messages(broker):
     async def work():
         async with reading(spec(broker)) as (source, first):
@@ -60,6 +64,7 @@ def test_messages_of_one_id_and_one_body_are_one_message(broker):
     within(work())
 
 
+@of_queues
 def test_the_broker_holds_back_what_is_over_the_open_messages(broker):
     async def work():
         await publish(broker, numbered(520))
@@ -139,7 +144,7 @@ async def _until_it_reads(wanted):
             await asyncio.sleep(0.2)
 
 
-@pytest.mark.parametrize("server", [RabbitServer], ids=["amqp"], indirect=True)
+@of_queues
 def test_a_second_reader_of_a_queue_is_refused(broker):
     async def work():
         async with reading(spec(broker)):
@@ -152,7 +157,7 @@ def test_a_second_reader_of_a_queue_is_refused(broker):
     within(work())
 
 
-@pytest.mark.parametrize("server", [RabbitServer], ids=["amqp"], indirect=True)
+@of_queues
 def test_a_queue_that_is_missing_is_named(broker):
     for place in ("source", "sink"):
         with pytest.raises(InvalidInput, match="has no queue 'others'") as raised:

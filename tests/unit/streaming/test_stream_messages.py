@@ -72,6 +72,10 @@ def test_an_address_has_server_and_subject():
     assert parse_stream_address("redis://h/a:b", "--source").place == "a:b"
     assert parse_stream_address("amqp://h:5672/a.b", "--source")[1:] == ("amqp://h:5672", "a.b")
     assert parse_stream_address("kafka://h:9092/a.b-c", "--source")[1:] == ("kafka://h:9092", "a.b-c")
+    assert parse_stream_address("mqtt://h/a/b", "--source")[1:] == ("mqtt://h", "a/b")
+    assert parse_stream_address("mqtts://h:8883//a/", "--source").place == "/a/"
+    assert parse_stream_address("mqtt://h/a/#", "--source").place == "a/#"
+    assert [parse_stream_address(f"mqtt://h/{one}", "--source").is_pattern for one in ("#", "+/a", "a.*")] == [1, 1, 0]
     assert spec().dead_letters == "nats://localhost/scores.dead"
 
 
@@ -92,8 +96,15 @@ def test_an_address_has_server_and_subject():
         ("redis://h/0/a", "is no name for a stream"),
         ("amqp://h/vhost/a", "is no name for a stream"),
         ("kafka://h/a:b", "is no name for a stream"),
+        ("mqtt://h", "names no subject"),
+        ("mqtt://h/a#", "is no name for a stream"),
+        ("mqtt://h/a/#/b", "is no name for a stream"),
+        ("mqtt://h/a+", "is no name for a stream"),
+        ("mqtt://h/$share/group/a", "is no name for a stream"),
+        ("mqtt://h/a b", "is no name for a stream"),
         ("nats://u:p@h/a", "has a user or a password"),
         ("nats://h/a?b=c", "has a query"),
+        ("nats://h/a#", "has a query or a fragment"),
     ],
 )
 def test_a_wrong_address_is_named_with_its_option(text, words):
@@ -126,6 +137,26 @@ def test_a_stream_does_not_read_its_own_answers(source, sink, covered):
             make()
     else:
         assert make().sink == f"nats://h/{sink}"
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "covered"),
+    [
+        ("a/b", "a/b", True),
+        ("a/+", "a/b", True),
+        ("a/#", "a/b/c", True),
+        ("a/#", "a", True),
+        ("#", "a", True),
+        ("a/+", "a", False),
+        ("a/+", "a/b/c", False),
+        ("+/b", "a/c", False),
+    ],
+)
+def test_a_filter_of_mqtt_covers_topics(source, sink, covered):
+    assert parse_stream_address(f"mqtt://h/{source}", "--source").covers(sink) is covered
+    if covered:
+        with pytest.raises(InvalidInput, match="would read its own messages"):
+            spec(f"mqtt://h/{source}", f"mqtt://h/{sink}")
 
 
 def test_dead_letters_have_a_place_of_their_own():

@@ -117,7 +117,7 @@ def test_more_keys_than_a_query_takes_are_asked_for_in_parts(database, monkeypat
     by_sql = sources.by_sql
     monkeypatch.setattr("jupyter_deploy.serving.features.lookup.MOST_KEYS", 2)
     monkeypatch.setattr(
-        "jupyter_deploy.serving.features.lookup.by_sql", lambda *a: (lengths.append(len(a[-1])), by_sql(*a))[1]
+        "jupyter_deploy.serving.features.lookup.by_sql", lambda *a: (lengths.append(len(a[3])), by_sql(*a))[1]
     )
     table = pa.table({"customer_id": [7, 8, 10], "amount": [0.0] * 3})
     assert predictor_of(lambda: database).answer(table)["prediction"].to_pylist() == [1030.5, 2040.0, 50.0]
@@ -226,10 +226,10 @@ def test_a_row_that_breaks_the_models_connection_is_refused_alone():
 
 
 def test_a_key_that_the_database_refuses_is_refused_alone_and_too_many_end_the_table(monkeypatch, database):
-    def by_sql(connection, statement, key, keys):
+    def by_sql(connection, statement, key, keys, as_of):
         if any(isinstance(one, str) for one in keys):
             raise psycopg.errors.InvalidTextRepresentation("invalid input for type integer")
-        return sources.by_sql(connection, statement, key, keys)
+        return sources.by_sql(connection, statement, key, keys, as_of)
 
     monkeypatch.setattr("jupyter_deploy.serving.features.lookup.by_sql", by_sql)
     predictor = predictor_of(lambda: database, keys=())

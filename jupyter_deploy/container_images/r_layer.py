@@ -231,14 +231,12 @@ def _fitting(lock: RLock, apt: Apt, base: Base, release: str) -> tuple[list[str]
         )
     named, lacking = [], []
     for name, version in lock.packages.items():
-        packaged = lock.packaged.get(name, "")
         package = next((one for one in candidates[name] if one in versions), None)
-        if package is None:
-            lacking.append(r_library.Lacking(name, version, f"{release} has no package of it", packaged))
-        elif not _is_of(version, versions[package]):
-            lacking.append(r_library.Lacking(name, version, f"{release} has {_upstream(versions[package])}", packaged))
-        else:
+        if package is not None and _is_of(version, versions[package]):
             named.append(package)
+            continue
+        has = "no package of it" if package is None else _upstream(versions[package])
+        lacking.append(r_library.Lacking(name, version, f"{release} has {has}", lock.packaged.get(name, "")))
     return named, lacking
 
 

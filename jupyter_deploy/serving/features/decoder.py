@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from ..dispatch.parsed_request import ParsedRequest
@@ -108,7 +108,7 @@ class LookupDecoder(Decoder):
         except InvalidInstances as invalid:
             invalid.inputs = instances
             raise
-        if any(self._needs(lookup, row) for lookup in self.lookups for row in rows):
+        if any(needs(lookup, row) for lookup in self.lookups for row in rows):
             return KeyedRequest(rows)
         return super()._slow_path([self._without_keys(row) for row in rows])
 
@@ -130,10 +130,6 @@ class LookupDecoder(Decoder):
         if errors:
             raise InvalidInstances(errors)
 
-    @staticmethod
-    def _needs(lookup: ReleaseLookup, row: Mapping[str, Any]) -> bool:
-        return lookup.key in row and not all(name in row for name in lookup.features)
-
     def _without_keys(self, row: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in row.items() if name not in self.dropped}
 
@@ -141,7 +137,7 @@ class LookupDecoder(Decoder):
         """Look the features of all requests up, and set the content or the error of each."""
         found = []
         for lookup in self.lookups:
-            keys = [row[lookup.key] for one in requests for row in one.keyed if self._needs(lookup, row)]
+            keys = [row[lookup.key] for one in requests for row in one.keyed if needs(lookup, row)]
             found.append(self._values(lookup, keys, alone=len(requests) == 1))
         for one in requests:
             try:
@@ -168,7 +164,7 @@ class LookupDecoder(Decoder):
         for number, row in enumerate(rows):
             features: Features = {}
             for lookup, values in zip(self.lookups, found, strict=True):
-                if not self._needs(lookup, row):
+                if not needs(lookup, row):
                     continue
                 known = values.get(row[lookup.key])
                 if known is None:
@@ -193,7 +189,7 @@ class LookupDecoder(Decoder):
             if len(place) > 1 and place[1] not in rows[place[0]]:
                 row = rows[place[0]]
                 keys = [one.key for one in self.lookups if place[1] in one.features and one.key in row]
-                words += f" (looked up by {named_key(keys[0], row[keys[0]])})" if keys else ""
+                words += looked_up(keys[0], row[keys[0]]) if keys else ""
             errors.append({"loc": error["loc"], "msg": words})
         return InvalidInstances(errors)
 
@@ -201,6 +197,16 @@ class LookupDecoder(Decoder):
 def named_key(key: str, value: Any) -> str:
     """Return a key with its value, shortened."""
     return f"{key} {value[:80]!r}" if isinstance(value, str) else f"{key} {value}"
+
+
+def looked_up(key: str, value: Any) -> str:
+    """Return the words that follow the error of a looked-up value."""
+    return f" (looked up by {named_key(key, value)})"
+
+
+def needs(lookup: ReleaseLookup, names: Container[str]) -> bool:
+    """Return whether a row, or a table, with these names has a lookup's key and lacks one of its features."""
+    return lookup.key in names and not all(name in names for name in lookup.features)
 
 
 def refuses_data(failed: LookupFailed) -> bool:

@@ -148,15 +148,13 @@ class FeatureLookup:
         ResourceUnavailable, LookupFailed
             As ``fetch``.
         """
-        from .training import require_frame, with_features  # only where a model is trained
-
-        require_frame(frame, self.key, as_of, self.sql)
+        from .training import with_features  # only where a model is trained
 
         def found(keys: Sequence[Any], moment: datetime | None) -> Mapping[Any, Features]:
             defaults = dict.fromkeys(keys, self.missing) if self.missing is not None else {}
             return {**defaults, **self.fetch(keys, moment)[1]}
 
-        return with_features(frame, self.key, self.features(), as_of, found)
+        return with_features(frame, self.key, as_of, self.sql, names=self.features, fetch=found)
 
 
 class ReleaseLookup:

@@ -14,7 +14,7 @@ from ..connections import ResourceUnavailable, after_failure
 from ..protocols.csv_tables import value_of
 from ..values.json_values import to_json
 from ..values.validation import InvalidInstances, Validator
-from .decoder import LookupDecoder, named_key, refuses_data
+from .decoder import LookupDecoder, looked_up, named_key, needs, refuses_data
 from .lookup import ReleaseLookup
 from .sources import Features, LookupFailed
 
@@ -49,7 +49,7 @@ class Completed:
         if feature not in self.keys:
             return ""
         key, column = self.keys[feature]
-        return _looked_up(key, column[row].as_py())
+        return looked_up(key, column[row].as_py())
 
     def explained(self, invalid: InvalidInstances) -> InvalidInstances:
         """Return the errors of values with the keys by which they were looked up."""
@@ -78,7 +78,7 @@ class TableLookups:
 
     def columns(self, names: Collection[str]) -> list[str]:
         """Return the columns that are read of a table with these columns: its features, and the keys of others."""
-        keys = [lookup.key for lookup in self._lookups if _needs(lookup, names)]
+        keys = [lookup.key for lookup in self._lookups if needs(lookup, names)]
         return [name for name in dict.fromkeys((*self._schema["properties"], *keys)) if name in names]
 
     def missing(self, names: Collection[str]) -> dict[str, str]:
@@ -108,7 +108,7 @@ class TableLookups:
         self._refused = 0
         result = Completed(table.drop_columns([name for name in names if name in self._dropped]))
         for lookup in self._lookups:
-            if _needs(lookup, names):
+            if needs(lookup, names):
                 self._complete(lookup, table.column(lookup.key).combine_chunks(), result, texts=texts)
         result.errors.sort(key=lambda error: int(error["loc"][1]))
         return result
@@ -149,7 +149,7 @@ class TableLookups:
         places = list(documents)
         checked = self._validated(list(documents.values()), wrong)
         for number, found in wrong.items():
-            words = _looked_up(key, keys[places[number]])
+            words = looked_up(key, keys[places[number]])
             errors[places[number]] = [{"loc": one["loc"], "msg": one["msg"] + words} for one in found]
         return {places[number]: document for number, document in checked.items()}
 
@@ -215,10 +215,6 @@ def _asked(lookup: ReleaseLookup, keys: Sequence[Any]) -> Mapping[Any, Features]
         raise ResourceUnavailable(f"the connection of the lookup by {lookup.key} broke: {failed}", seconds) from failed
 
 
-def _needs(lookup: ReleaseLookup, names: Collection[str]) -> bool:
-    return lookup.key in names and not all(name in names for name in lookup.features)
-
-
 def _distinct(key: str, column: Any) -> tuple[Any, list[Any]]:
     """Return the place of each row's key among the distinct ones, and these as JSON values."""
     try:
@@ -254,7 +250,3 @@ def _array(name: str, values: list[Any]) -> pa.Array:
         words = "its looked-up values are of several types, which a column cannot have: bring the feature in the table"
         raise Problem(422, f"the table does not fit: {name}: {words}", [{"loc": ["instances", name], "msg": words}])
     return array
-
-
-def _looked_up(key: str, value: Any) -> str:
-    return f" (looked up by {named_key(key, value)})"

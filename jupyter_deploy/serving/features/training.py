@@ -14,20 +14,34 @@ Fetch = Callable[[Sequence[Any], datetime | None], Mapping[Any, Features]]
 _SHOWN = 5
 
 
-def with_features(frame: Any, key: str, features: Sequence[str], as_of: str | None, fetch: Fetch) -> Any:
+def with_features(
+    frame: Any,
+    key: str,
+    as_of: str | None,
+    statement: str | None,
+    *,
+    names: Callable[[], Sequence[str]],
+    fetch: Fetch,
+) -> Any:
     """Return a copy of a frame of pandas with the looked-up features as columns.
 
     Parameters
     ----------
+    statement
+        The query of the lookup; None: it has none.
+    names
+        Returns the names of the features, by a query.
     fetch
         Returns the features by key, as of a moment; None: now.
 
     Raises
     ------
     ValueError
-        The frame has not the columns, or values that are no keys and no moments.
+        The frame has not the columns, or values that are no keys and no moments: before a query. Or it has a feature.
     """
+    _require_frame(frame, as_of, statement)
     keys, moments = _keys(frame, key), _moments(frame, as_of)
+    features = names()
     twice = [name for name in features if name in frame.columns]
     if twice:
         raise ValueError(f"the frame has {_named(twice)} already: drop it before the lookup")
@@ -42,16 +56,14 @@ def with_features(frame: Any, key: str, features: Sequence[str], as_of: str | No
     return result
 
 
-def require_frame(frame: Any, key: str, as_of: str | None, statement: str | None) -> None:
-    """Raise ValueError for all that can be known to be wrong before a query."""
+def _require_frame(frame: Any, as_of: str | None, statement: str | None) -> None:
+    """Raise ValueError for no frame, and for a query that knows no moments."""
     if not hasattr(frame, "iloc") or not hasattr(frame, "columns"):
         raise ValueError(f"a {type(frame).__name__} is no frame of pandas: give one, such as frame.to_pandas()")
     if statement is None:
         raise ValueError("a Redis hash has texts, and of now alone: look training tables up where Redis is filled from")
     if as_of is not None and AS_OF not in statement:
         raise ValueError(f"the query has no {AS_OF}, so it knows no former time: add … AND valid_from <= {AS_OF}")
-    _keys(frame, key)
-    _moments(frame, as_of)
 
 
 def _keys(frame: Any, key: str) -> list[Any]:

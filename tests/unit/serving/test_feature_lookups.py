@@ -43,14 +43,6 @@ def database(request, tmp_path):
     opened.close()
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """The keys of each query."""
-    found, fetch = [], FeatureLookup.fetch
-    monkeypatch.setattr(FeatureLookup, "fetch", lambda self, keys: (found.append(list(keys)), fetch(self, keys))[1])
-    return found
-
-
 def decoder_of(connection, **options):
     definition = FeatureLookup(connection, key="customer_id", **{"sql": SQL, **options})
     return LookupDecoder(Codec({"container": "frame", "instance_schema": SCHEMA}, PROTOTYPE), [definition], DESCRIBED)

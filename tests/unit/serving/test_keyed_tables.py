@@ -48,14 +48,6 @@ def database():
     opened.close()
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """The keys of each query."""
-    found, fetch = [], FeatureLookup.fetch
-    monkeypatch.setattr(FeatureLookup, "fetch", lambda self, keys: (found.append(list(keys)), fetch(self, keys))[1])
-    return found
-
-
 def total(frame):
     """A model that answers the sum of a row; null counts as zero."""
     return frame[["age", "income", "amount"]].fillna(0).sum(axis=1)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import jupyter_deploy
-from jupyter_deploy.serving.features.lookup import FeatureLookup, ReleaseLookup
+from jupyter_deploy.serving.features.lookup import ReleaseLookup
 from jupyter_deploy.serving.features.sources import LookupFailed
 
 HISTORY = [
@@ -36,19 +36,6 @@ def database(request):
     opened.commit()
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def asked(monkeypatch):
-    """The keys of each query."""
-    found, fetch = [], FeatureLookup.fetch
-
-    def noted(self, keys, as_of=None):
-        found.append(list(keys))
-        return fetch(self, keys, as_of)
-
-    monkeypatch.setattr(FeatureLookup, "fetch", noted)
-    return found
 
 
 def customers(database, **options):

@@ -18,6 +18,7 @@ import pytest
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
 from hypothesis import settings
 
+from jupyter_deploy.serving import connections
 from jupyter_deploy.system.process_defaults import without_slow_formats
 from tests import forks
 
@@ -54,6 +55,13 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("NBDEPLOY_REQUIRE_ALL") == "1":
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, which NBDEPLOY_REQUIRE_ALL=1 forbids: {report.longrepr}"
+
+
+@pytest.fixture(autouse=True)
+def _connections_end():
+    """Close what a test has connected: a failed call of a model blames any broken connection of its process."""
+    yield
+    connections.close_all()
 
 
 @dataclass

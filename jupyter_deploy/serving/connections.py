@@ -219,9 +219,10 @@ def _close(value: Any) -> None:
             return
 
 
-def _close_all() -> None:
+def close_all() -> None:
+    """Close all connections of this process."""
     for one in list(_all):
         one.close()
 
 
-atexit.register(_close_all)
+atexit.register(close_all)

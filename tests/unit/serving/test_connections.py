@@ -90,6 +90,13 @@ def test_a_check_of_ones_own_decides():
     assert (first.closed, db() is first) == (True, False)
 
 
+def test_closed_connections_are_blamed_for_no_failure():
+    left = Connection(Wire)
+    left().closed = True
+    connections.close_all()
+    assert after_failure() is None
+
+
 def test_attempts_pause_longer_after_each_failure_and_begin_anew_after_a_success(clock):
     attempts, away = [], True
 

@@ -102,9 +102,10 @@ def test_a_killed_broker_is_noticed_and_loses_nothing(broker):
                     pass
             await asyncio.to_thread(broker.start)
             async with _until_it_reads(wanted) as again:
-                await holds(lambda: len(again) == 9)
-                assert bodies_of(again) == numbered(10)[1:]
-                await sink.publish(b"1", {}, "n:1", again[0])
+                # A broker may die before the acknowledgement is on its disk, and then sends the first message again.
+                await holds(lambda: set(bodies_of(again)) >= set(numbered(10)[1:]))
+                assert sorted(bodies_of(again)) in (numbered(10)[1:], numbered(10))
+                await sink.publish(b"1", {}, "n:1", next(one for one in again if one.body == b"1"))
         stored = await asyncio.to_thread(broker.messages, "scores")
         assert [one.data for one in stored] == [b"0", b"1"]
         assert stored[0].headers == {"x-request-id": "r", "content-type": "text/plain", "id": "n:0"}

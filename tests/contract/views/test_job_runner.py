@@ -123,13 +123,13 @@ def test_a_failed_job_has_a_problem_with_a_remedy(runner):
 
 def test_jobs_run_concurrently_each_in_its_own_process_and_session(runner, endless):
     jobs = [start_job(runner, "validate", validation(endless)) for _ in range(2)]
-    pids = {running(runner, job_id).pid for job_id in jobs}
+    pids = {running(runner, job_id, "while True").pid for job_id in jobs}
     assert len(pids) == 2
     assert {os.getsid(pid) for pid in pids} == pids
     assert ended(runner, start_job(runner)).state == "done"
     for job_id in jobs:
         runner.cancel(job_id)
-    assert {ended(runner, job_id).state for job_id in jobs} == {"cancelled"}
+    assert [(job.state, job.problem) for job in (ended(runner, job_id) for job_id in jobs)] == [("cancelled", None)] * 2
 
 
 def test_a_cancelled_job_ends_its_processes_and_keeps_its_partial_result(runner, endless):

@@ -22,8 +22,9 @@ export function SettingsNotice(props: SettingsNoticeProps): React.ReactElement |
   const [error, setError] = React.useState('');
   const said = React.useRef<HTMLParagraphElement>(null);
   const isAgreed = file?.agreed === true && agreedTo === file.path;
-  React.useEffect(() => {
-    if (isAgreed) said.current?.focus(); // the button, which had the focus, is gone
+  // The button, which had the focus, is gone. In the same step, for no key may go elsewhere meanwhile.
+  React.useLayoutEffect(() => {
+    if (isAgreed) said.current?.focus();
   }, [isAgreed]);
   if (file === null) return null;
   if (file.agreed) {
@@ -48,15 +49,12 @@ export function SettingsNotice(props: SettingsNoticeProps): React.ReactElement |
         className="jp-Button jp-mod-styled"
         onClick={() => {
           setError('');
-          agree(file).then(
-            () => {
-              setAgreedTo(file.path);
-            },
-            (reason: unknown) => {
-              const { message, remedy } = problemOf(reason);
-              setError([message, remedy].filter(Boolean).join('; '));
-            }
-          );
+          setAgreedTo(file.path); // before the file is shown as agreed to, which happens first
+          agree(file).catch((reason: unknown) => {
+            const { message, remedy } = problemOf(reason);
+            setAgreedTo('');
+            setError([message, remedy].filter(Boolean).join('; '));
+          });
         }}
       >
         {trans.__('Use these settings')}

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from jupyter_deploy.domain.evidence.agreement import Rule
-from jupyter_deploy.domain.ramp.evidence import Events, StepCounts
+from jupyter_deploy.domain.ramp.evidence import LEAST_ANSWERS, Events, StepCounts
 from jupyter_deploy.domain.ramp.state import RampState
 from jupyter_deploy.domain.release.endpoint import Endpoint
 from jupyter_deploy.domain.release.traffic import share_in_force
@@ -72,6 +72,12 @@ SELECT share, count(DISTINCT {clusters.by_minute("moment")}) FILTER (side = 'can
     count(DISTINCT {clusters.by_minute("moment")}) FILTER (side = 'stable')
 FROM answered WHERE status >= 500 GROUP BY share
 """
+_SLOWER = f"""
+SELECT share, quantile_cont(latency_ms, 0.95) FILTER (side = 'candidate')
+    / nullif(quantile_cont(latency_ms, 0.95) FILTER (side = 'stable'), 0)
+FROM answered WHERE status = 200 AND latency_ms IS NOT NULL GROUP BY share
+HAVING least(count(*) FILTER (side = 'candidate'), count(*) FILTER (side = 'stable')) >= {LEAST_ANSWERS}
+"""
 
 
 def count_steps(home: Path, endpoint: Endpoint, until: datetime | None = None) -> tuple[StepCounts, ...]:
@@ -110,6 +116,7 @@ def _steps(connection: duckdb.DuckDBPyConnection, ramp: RampState) -> tuple[Step
         for name, (requests, failed) in _FAILED.items()
     }
     minutes = {share: Events(*counts) for share, *counts in connection.execute(_ERROR_MINUTES).fetchall()}
+    slower: dict[float, float | None] = dict(connection.execute(_SLOWER).fetchall())
     steps = []
     for percent in ramp.plan.steps[: ramp.step + 1]:
         share = share_in_force(percent)
@@ -118,6 +125,7 @@ def _steps(connection: duckdb.DuckDBPyConnection, ramp: RampState) -> tuple[Step
                 percent=percent,
                 events={name: of_shares.get(share, {}) for name, of_shares in events.items()},
                 error_minutes=minutes.get(share, Events()),
+                slower=slower.get(share) or 1.0,
             )
         )
     return (*steps[:-1], _current(connection, steps[-1], ramp.since))
@@ -135,4 +143,5 @@ def _current(connection: duckdb.DuckDBPyConnection, step: StepCounts, since: dat
         outcomes=up.get(0, {}),
         events=step.events,
         error_minutes=step.error_minutes,
+        slower=step.slower,
     )

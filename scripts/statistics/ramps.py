@@ -9,7 +9,7 @@ import numpy as np
 
 from jupyter_deploy.domain.evidence.segments import e_value_of, mean_evidence
 from jupyter_deploy.domain.evidence.sequential import proportion
-from jupyter_deploy.domain.evidence.verdict import AGREEMENT
+from jupyter_deploy.domain.evidence.verdict import AGREEMENT, SLOWER
 from jupyter_deploy.domain.ramp.evidence import Events, RampEvidence, SegmentEvidence, StepCounts
 from jupyter_deploy.domain.ramp.plan import RampPlan
 from jupyter_deploy.domain.ramp.ramp import decide, follow
@@ -57,7 +57,12 @@ class Traffic:
         bad, part = events["errors"], share / 100
         outcomes = {1.0: bad[1.0], -part / (1 - part): bad[0.0], 0.0: requests.both - sum(bad.values())}
         self._steps[-1] = StepCounts(
-            percent=share, requests=requests, clusters=requests.candidate, outcomes=outcomes, events=events
+            percent=share,
+            requests=requests,
+            clusters=requests.candidate,
+            outcomes=outcomes,
+            events=events,
+            slower=SLOWER,  # the evidence alone decides: latencies are not simulated
         )
         return RampEvidence(tuple(self._steps))
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as Missed
 from playwright.sync_api import expect
 
+from tests.e2e.conftest import until
 from tests.e2e.lab import KERNEL_READY, TOKEN
 
 AXE = Path(__file__).parents[2] / "labextension" / "node_modules" / "axe-core" / "axe.min.js"
@@ -33,6 +34,11 @@ CLOSE_ALL = """async () => {
     shell.collapseRight();
     await new Promise(resolve => setTimeout(resolve));
     return !document.querySelector('.jp-Dialog, dialog[open], .jp-NotebookPanel, .nbd-Tab');
+}"""
+# The workspace as the server has it, from which JupyterLab restores its tabs and panels.
+WORKSPACE = """async () => {
+    const workspace = (location.pathname.split('/workspaces/')[1] ?? 'default').split('/')[0];
+    return JSON.stringify(await (await fetch(`/lab/api/workspaces/${workspace}`)).json());
 }"""
 DEPLOY_SECONDS = 240
 VIEWPORT = {"width": 1400, "height": 1000}
@@ -135,6 +141,11 @@ class Person:
             "given => window.jupyterapp.commands.execute('nbdeploy:open', given)",
             {"name": name, "section": section} if name else {},
         )
+
+    def reloads(self, *stored):
+        """Reloads the page, once all of this text is stored in its workspace."""
+        until(lambda: (text := self.page.evaluate(WORKSPACE)) and all(one in text for one in stored))
+        self.page.reload()
 
     def clicks_on(self, what):
         self.clicks += 1

@@ -157,7 +157,8 @@ def test_a_good_candidate_is_promoted_and_a_failing_one_goes_back_although_their
     assert "step 1 of 3, 30 %, for" in ramp.home.run("list").stdout
     with Clients(ramp.url) as clients:
         ramp.kill()
-        assert ramp.ended()["phase"] == "finished"
+        ended = ramp.ended()
+        assert ended["phase"] == "finished", ended["reason"]
         assert ramp.describe()["traffic"] == {"stable": good, "canary": None, "canary_percent": 0, "shadows": {}}
     assert clients.served("failed") == 0
     print(f"\na good candidate: {clients.counts.total()} requests, {clients.served('failed')} failed")

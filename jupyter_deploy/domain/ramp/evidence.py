@@ -2,7 +2,8 @@
 
 Chance alone decides which of the two answers a request, so of equally good releases the candidate has its share π of
 all errors, refusals and slow answers. Each guardrail is an e-process against "the candidate has at most its share". It
-goes on across the steps: the wealth of one step is staked in the next (``domain.evidence.propensity``).
+goes on across the steps: the wealth of one step is staked in the next (``domain.evidence.propensity``). Slow answers
+also need a size: in some step the candidate is slower by as much as ``compare`` calls slow.
 """
 
 from __future__ import annotations
@@ -14,10 +15,14 @@ from typing import Literal
 
 from jupyter_deploy.domain.evidence.propensity import StepwiseDifference, error_step, event_step
 from jupyter_deploy.domain.evidence.sequential import proportion
+from jupyter_deploy.domain.evidence.verdict import SLOWER
 
 from .plan import GUARDRAILS, HARD_STOP_MINUTES, MARGIN, RampPlan
 
 RATIO_LEVEL = 0.99
+LEAST_ANSWERS = 20
+"""Fewer answers have no 95th percentile."""
+
 _LARGEST = 700.0  # a larger exponent overflows a float
 
 
@@ -53,6 +58,8 @@ class StepCounts:
         release within a minute are one event, as are overlapping failures of both.
     error_minutes
         Distinct minutes with errors of each.
+    slower
+        The candidate's 95th percentile of the latency by stable's; 1 before both have ``LEAST_ANSWERS``.
     """
 
     percent: float
@@ -61,6 +68,7 @@ class StepCounts:
     outcomes: Mapping[float, int] = field(default_factory=dict)
     events: Mapping[str, Mapping[float, int]] = field(default_factory=dict)
     error_minutes: Events = Events()
+    slower: float = 1.0
 
     @property
     def share(self) -> float:
@@ -101,24 +109,29 @@ class RampEvidence:
 
 @dataclass(frozen=True)
 class Guardrail:
-    """A guardrail's evidence that the candidate is worse; infinite: a required figure's opposite is shown."""
+    """A guardrail's evidence that the candidate is worse; infinite: a required figure's opposite is shown.
+
+    ``small`` says why the difference is too small to break the guardrail, whatever the evidence for it.
+    """
 
     name: str
     e_value: float
     limit: float
+    small: str = ""
 
     @property
     def broken(self) -> bool:
-        return self.e_value >= self.limit
+        return self.e_value >= self.limit and not self.small
 
     def __str__(self) -> str:
-        return f"{self.name}: evidence {self.e_value:.3g} of {self.limit:.0f}"
+        evidence = f"{self.name}: evidence {self.e_value:.3g} of {self.limit:.0f}"
+        return f"{evidence}, but {self.small}" if self.small and self.e_value >= self.limit else evidence
 
 
 def guardrails(plan: RampPlan, evidence: RampEvidence) -> tuple[Guardrail, ...]:
     """Return the guardrails with their evidence so far."""
     limit = 1 / (1 - plan.guardrail_level)
-    own = [Guardrail(name, _e_value(evidence, name), limit) for name in GUARDRAILS]
+    own = [Guardrail(name, _e_value(evidence, name), limit, _small(evidence, name)) for name in GUARDRAILS]
     required = [Guardrail(f"not {one.expression}", float("inf"), limit) for one in evidence.required if one.opposite]
     by_segment = []
     if evidence.segments is not None:
@@ -149,3 +162,10 @@ def _e_value(evidence: RampEvidence, name: str) -> float:
     steps = [(step.share, step.events[name]) for step in evidence.steps if step.events.get(name)]
     logs = [event_step(share, parts).log_evidence_above(0.0) for share, parts in steps if sum(parts.values())]
     return exp(min(sum(logs), _LARGEST))
+
+
+def _small(evidence: RampEvidence, name: str) -> str:
+    slower = max((step.slower for step in evidence.steps), default=1.0)
+    if name != "slow answers" or slower >= SLOWER:
+        return ""
+    return f"its 95th percentile is {slower:.2g} times stable's, and {SLOWER:g} times is slow"

@@ -106,7 +106,17 @@ def test_refusals_and_slow_answers_are_events_too(world):
     failed(world, 301, canary=True, status=429)
     (_, step) = counted(world)
     assert step.events["slow answers"] == {1.0: 10}
+    assert step.slower > 50
     assert (step.events["refusals"], step.events["errors"]) == ({0.0: 1}, {})
+
+
+def test_twenty_answers_of_each_say_how_much_slower_the_candidate_is(world):
+    for number in range(39):
+        serve(world, number, canary=number % 2 == 0, latency_ms=3.0 if number % 2 == 0 else 2.0)
+    failed(world, 100, canary=False, latency_ms=900.0)
+    assert counted(world)[-1].slower == 1.0
+    serve(world, 39, canary=False, latency_ms=2.0)
+    assert [step.slower for step in counted(world)] == [1.0, 1.5]
 
 
 def test_a_request_that_did_not_reach_its_release_is_an_error_by_the_ledger(world):

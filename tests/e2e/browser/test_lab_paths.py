@@ -392,7 +392,7 @@ def test_a_link_opens_lab_at_an_endpoint_and_section_and_so_does_a_reload(person
     expect(log).to_contain_text(re.compile(r"\w"), timeout=60_000)
     person.page.wait_for_function("!location.search.includes('nbdeploy')")
     person.has_nothing_serious("logs")
-    person.page.reload()
+    person.reloads('"section":"logs"', '"current":"nbdeploy-deployments"')
     expect(log).to_contain_text(re.compile(r"\w"), timeout=60_000)
     expect(person.sidebar.get_by_role("button", name="Copy a link to this view")).to_be_visible()
     assert person.errors == []

@@ -18,7 +18,6 @@ from jupyter_deploy.store.jobs import SqliteJobs
 from jupyter_deploy.store.store import SqliteStore
 from jupyter_deploy.system.home import write_atomic
 from tests import manifests
-from tests.e2e.conftest import until
 from tests.e2e.lab import started
 from tests.notebooks import write
 from tests.releases import release
@@ -212,13 +211,7 @@ def test_the_open_sections_and_the_tab_of_a_job_are_restored_after_a_reload(pers
     tab.get_by_role("tab", name="Try it").click(timeout=60_000)
     person.looks_after("churn")
     person.sidebar.get_by_role("tab", name="History").click(timeout=60_000)
-    kept = """async () => {
-        const workspace = location.pathname.split('/workspaces/')[1].split('/')[0];
-        return JSON.stringify(await (await fetch(`/lab/api/workspaces/${workspace}`)).json());
-    }"""
-    wanted = ('"section":"history"', '"section":"try"', job.id)
-    until(lambda: (text := person.page.evaluate(kept)) and all(one in text for one in wanted))
-    person.page.reload()
+    person.reloads('"section":"history"', '"section":"try"', job.id)
     for where, name in ((person.sidebar, "History"), (tab, "Try it")):
         expect(where.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true", timeout=60_000)
     expect(label).to_be_visible(timeout=60_000)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jupyter_deploy.domain.errors import InvalidInput
+from jupyter_deploy.domain.evidence.verdict import SLOWER
 from jupyter_deploy.domain.ramp.evidence import (
     Events,
     RampEvidence,
@@ -102,13 +103,24 @@ def test_without_any_request_a_ramp_waits():
 @pytest.mark.parametrize("phase", ["running", "paused"])
 def test_a_broken_guardrail_rolls_back_a_paused_ramp_too(name, phase):
     state = begin(PLAN, "b", START).model_copy(update={"phase": phase})
-    step = StepCounts(**{**flawless(5).__dict__, "events": {name: parts(12, 8)}})
+    step = StepCounts(**{**flawless(5).__dict__, "events": {name: parts(12, 8)}, "slower": SLOWER})
     decision = decide(state, RampEvidence((step,)), START)
     assert decision.action == "roll back"
     assert f"b is worse: {name}" in decision.reason
     assert any(line.startswith(name) for line in decision.evidence)
     state = follow(state, decision, START)
     assert (state.phase, state.percent) == ("rolled back", 0)
+
+
+def test_a_candidate_that_is_shown_to_be_a_little_slower_stays():
+    state = begin(PLAN, "b", START)
+    step = StepCounts(**{**flawless(5).__dict__, "events": {"slow answers": parts(900, 5000)}, "slower": 1.1})
+    decision = decide(state, RampEvidence((step,)), START + HALF_HOUR)
+    assert decision.action == "advance"
+    (line,) = [line for line in decision.evidence if line.startswith("slow answers")]
+    assert line.endswith("but its 95th percentile is 1.1 times stable's, and 1.5 times is slow")
+    slower = StepCounts(**{**step.__dict__, "slower": SLOWER})
+    assert decide(state, RampEvidence((slower, step)), START + HALF_HOUR).action == "roll back"
 
 
 def test_the_opposite_of_a_required_figure_rolls_back():

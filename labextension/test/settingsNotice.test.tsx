@@ -8,7 +8,13 @@ import type { SettingsFile } from '../src/generated';
 import { SettingsNotice } from '../src/widgets/ui/settingsNotice';
 
 const trans = nullTranslator.load('nbdeploy');
-const FILE: SettingsFile = { path: '/work/nbdeploy.yaml', content: 'threads: 1\n', agreed: false };
+const FILE: SettingsFile = {
+  folder: '/work',
+  path: '/work/nbdeploy.yaml',
+  content: 'threads: 1\n',
+  digest: '0'.repeat(64),
+  agreed: false
+};
 
 describe('the notice of settings', () => {
   it('keeps the focus when the file is agreed to before its promise resolves', async () => {

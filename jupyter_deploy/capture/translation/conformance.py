@@ -35,7 +35,7 @@ def write_conformance(original: Any, translated: TranslatedModel, example: Any, 
     values and rows in the exported files, and those whose label is missing, or that R drew in a tie of votes.
     """
     answer = getattr(original, translated.form["method"])
-    most = max(1, min(_ROWS, _VALUES // max(1, example.shape[1])))
+    most = max(1, min(_ROWS, _VALUES // max(1, _width(example))))
     rows: list[list[Any]] = []
     answers: list[list[Any]] = []
     origins: dict[str, int] = {}
@@ -63,7 +63,14 @@ def write_conformance(original: Any, translated: TranslatedModel, example: Any, 
 def _spread(table: Any, most: int) -> Any:
     """Return at most ``most`` rows of a table, evenly spread."""
     places = np.unique(np.linspace(0, len(table) - 1, min(len(table), most)).astype(int))
+    if isinstance(table, list):
+        return [table[place] for place in places.tolist()]
     return table.iloc[places] if hasattr(table, "iloc") else table[places]
+
+
+def _width(example: Any) -> int:
+    """Return the number of columns; 1 of a list of texts."""
+    return 1 if isinstance(example, list) else int(example.shape[1])
 
 
 def _answered(
@@ -99,7 +106,7 @@ def _inputs(translated: TranslatedModel, example: Any) -> list[dict[str, Any]]:
     """Return the graph's inputs with their names, types and columns."""
     kinds = translated.form["kinds"]
     if kinds is None:
-        columns = translated.form["columns"] or [str(place) for place in range(example.shape[1])]
+        columns = translated.form["columns"] or [str(place) for place in range(_width(example))]
         return [{"name": "X", "type": "double", "columns": columns}]
     types = {"number": "double", "text": "string"}
     return [{"name": name, "type": types[kind], "columns": [name]} for name, kind in kinds.items()]

@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from jupyter_deploy.serving.natives.words import Words
+
 GROUP = "nbdeploy.converters"
 
 
@@ -40,7 +42,9 @@ class Graph:
 
     ``missing_text`` stands for a missing text in its input. ``known``: the texts that the original takes, by column, of
     columns where it raises on others. ``draws``: of labels with equally many votes the original draws one at random.
-    ``frames``: the original answers frames and lists of texts, as R does, and not arrays alone.
+    ``frames``: the original answers frames and lists of texts, as R does, and not arrays alone. ``words``: how the
+    words of a text are found, by the input that takes them with a blank between two. ``rows_at_once``: the most rows of
+    one call; 0: any.
     """
 
     content: bytes
@@ -50,6 +54,8 @@ class Graph:
     known: Mapping[str, list[str]] = field(default_factory=dict)
     draws: bool = False
     frames: bool = False
+    words: Mapping[str, Words] = field(default_factory=dict)
+    rows_at_once: int = 0
 
 
 class Converter(Protocol):

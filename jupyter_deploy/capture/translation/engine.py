@@ -18,6 +18,7 @@ from jupyter_deploy.serving.values.plain_table_types import TEXT
 from .converters import GraphInput, NotTranslatable, converter_of
 from .proof import REMEDY, prove
 from .rows import proof_rows
+from .vectorizers import TEXTS
 
 
 def translate(
@@ -50,10 +51,10 @@ def translate(
     method = seen.method or "predict"
     try:
         converter = converter_of(model)
-        example = _table(seen.example)
         by_column = converter.by_column(model)
+        example = _rows(seen.example, by_column=by_column)
         kinds = _kinds(example) if by_column else None
-        width = int(example.shape[1])
+        width = 1 if isinstance(example, list) else int(example.shape[1])
         graph = converter.convert(model, method, GraphInput(width, kinds))
         original: Callable[[Any], Any] = getattr(model, method)
         answer, shape = _form_of(original(example), frames=graph.frames)
@@ -66,10 +67,14 @@ def translate(
             "ndim": answer.ndim,
             "missing_text": graph.missing_text,
             "known": dict(graph.known),
-            "refused": _refused(original, example, kinds),
+            "refused": {} if isinstance(example, list) else _refused(original, example, kinds),
         }
         if names := shape.get("names"):
             form["names"] = names
+        if graph.words:
+            form["words"] = dict(graph.words)
+        if graph.rows_at_once:
+            form["rows_at_once"] = graph.rows_at_once
         if shape.get("listed"):
             form["listed"] = True
         if types := _table_types(example, seen.prototype):
@@ -129,7 +134,14 @@ def _session(content: bytes) -> Any:
         raise NotTranslatable(f"ONNX Runtime cannot run its graph: {words}") from error
 
 
-def _table(example: Any) -> Any:
+def _rows(example: Any, *, by_column: bool) -> Any:
+    """Return the example: a table, or a list of texts for a model that begins with a vectorizer."""
+    if isinstance(example, list) and example and all(isinstance(one, str) for one in example):
+        if not by_column:
+            raise NotTranslatable(
+                "its example is a list of texts, and it begins with no vectorizer that has a vocabulary"
+            )
+        return example
     if getattr(example, "ndim", None) != 2 or not hasattr(example, "shape"):
         raise NotTranslatable("its example is no table of rows and columns")
     if hasattr(example, "columns") and not hasattr(example, "iloc"):
@@ -140,6 +152,8 @@ def _table(example: Any) -> Any:
 
 
 def _kinds(example: Any) -> dict[str, str]:
+    if isinstance(example, list):
+        return {TEXTS: "text"}
     if not hasattr(example, "columns"):
         raise NotTranslatable("a model that chooses columns needs a data frame as its example")
     kinds = {}

@@ -170,7 +170,7 @@ def _answered(
         try:
             expected = np.asarray(original(rows))
         except Exception:  # noqa: BLE001 - the original may raise anything
-            if origin not in ("category", "missing"):
+            if origin not in ("category", "missing", "words"):
                 continue
             rows, expected = _one_by_one(original, rows)
         if len(rows):
@@ -195,9 +195,10 @@ def _one_by_one(original: Callable[[Any], Any], table: Any) -> tuple[Any, Any]:
     rows, answers = [], []
     for row in range(len(table)):
         with contextlib.suppress(Exception):
-            answers.append(np.asarray(original(table.iloc[[row]])))
+            answers.append(np.asarray(original(table[row : row + 1])))
             rows.append(row)
-    return table.iloc[rows], np.concatenate(answers) if answers else np.empty(0)
+    answered = table.iloc[rows] if hasattr(table, "iloc") else [table[row] for row in rows]
+    return answered, np.concatenate(answers) if answers else np.empty(0)
 
 
 @contextlib.contextmanager
@@ -241,7 +242,7 @@ def _inputs(rows: Any, row: int) -> dict[Any, Any]:
     """Return the values of a row by column; each with its own type, as a table's row as a whole has one for all."""
     if hasattr(rows, "columns"):
         return {str(name): rows.iat[row, place] for place, name in enumerate(rows.columns)}
-    return dict(enumerate(np.asarray(rows[row]).tolist()))
+    return dict(enumerate(np.ravel(rows[row]).tolist()))
 
 
 def _per_row(values: Any) -> Any:

@@ -12,6 +12,9 @@ from .converters import converter_of
 _TRAINING = 10_000
 _RANDOM = 2_000
 _CATEGORIES = 500
+_LONGEST = 1_000
+"""Words of a random text at most."""
+
 _SEED = 20261201
 
 
@@ -27,6 +30,8 @@ def proof_rows(model: Any, example: Any, training: Any) -> dict[str, Any]:
     if training is not None and _fits(training, example):
         rows = generator.permutation(len(training))[:_TRAINING]
         base = training.iloc[rows] if hasattr(training, "iloc") else np.asarray(training)[rows]
+        if isinstance(example, list):
+            base = base.tolist()
         base = base[list(example.columns)] if hasattr(example, "columns") else base
         parts["training"] = base
     parts["random"] = _random(base, generator)
@@ -58,6 +63,8 @@ def _categories(base: Any, generator: np.random.Generator) -> Any:
 
 def _fits(training: Any, example: Any) -> bool:
     """Whether the training table has the example's columns."""
+    if isinstance(example, list):
+        return np.ndim(training) == 1 and all(isinstance(text, str) for text in training)
     if getattr(training, "ndim", None) != 2:
         return False
     if hasattr(example, "columns"):
@@ -67,6 +74,8 @@ def _fits(training: Any, example: Any) -> bool:
 
 def _random(base: Any, generator: np.random.Generator) -> Any:
     """Rows whose numbers are uniform within the seen range, and whose other values are seen ones, each by itself."""
+    if isinstance(base, list):
+        return _texts(base, generator)
     if not hasattr(base, "columns"):
         values = np.asarray(base, np.float64)
         return generator.uniform(np.nanmin(values, axis=0), np.nanmax(values, axis=0), (_RANDOM, values.shape[1]))
@@ -79,3 +88,11 @@ def _random(base: Any, generator: np.random.Generator) -> Any:
         else:
             frame[name] = base[name].iloc[generator.integers(0, len(base), _RANDOM)].to_numpy()
     return frame
+
+
+def _texts(base: list[str], generator: np.random.Generator) -> list[str]:
+    """Texts of the seen words, each as long as a seen text."""
+    words = sorted({word for text in base for word in text.split()}) or [""]
+    lengths = [min(len(text.split()), _LONGEST) for text in base]
+    chosen = generator.choice(lengths, _RANDOM)
+    return [" ".join(words[place] for place in generator.integers(0, len(words), length)) for length in chosen.tolist()]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from . import encoding, ensembles, imputation
+from . import encoding, ensembles, imputation, linear, vectorizers
 from .converters import Graph, GraphInput, NotTranslatable
 from .thresholds import threshold_rows
 from .writer import classifies
@@ -22,18 +23,22 @@ class SklearnConverter:
 
     def takes(self, model: Any) -> bool:
         """Whether the model is an estimator of scikit-learn, a pipeline, or boosted trees with an exact graph."""
+        model = _searched(model)
         base = getattr(sys.modules.get("sklearn.base"), "BaseEstimator", ())
         own = isinstance(model, base) and type(model).__module__.startswith("sklearn.")
         return own or type(model) in ensembles.kinds()
 
     def by_column(self, model: Any) -> bool:
-        """Whether a step chooses columns by name, or encodes categories itself."""
+        """Whether a step chooses columns by name, encodes categories itself, or takes texts."""
+        model = _searched(model)
         kind = getattr(sys.modules.get("sklearn.compose"), "ColumnTransformer", ())
         steps = [model, *_steps(model)]
-        return any(isinstance(step, kind) for step in steps) or _encodes_categories(model)
+        chooses = any(isinstance(step, kind) for step in steps)
+        return chooses or _encodes_categories(model) or vectorizers.takes_texts(model)
 
     def convert(self, model: Any, method: str, inputs: GraphInput) -> Graph:
         """Make the graph of one method's answers, in 64-bit numbers."""
+        model = _searched(model)
         if method not in _OUTPUTS:
             raise NotTranslatable(f"the method '{method}' cannot be translated; {', '.join(_OUTPUTS)} can")
         if importlib.util.find_spec("skl2onnx") is None:
@@ -47,22 +52,28 @@ class SklearnConverter:
         exact = dict.fromkeys(trees.exact_kinds(), trees.convert) | dict.fromkeys(ensembles.kinds(), ensembles.convert)
         encoder = encoding.kind()
         encoders = {} if encoder is None else {encoder: encoding.convert}
+        counters, labelling = vectorizers.converters(), linear.converters()
+        found = vectorizers.words_of(model, _columns(model))
         kinds = {"number": DoubleTensorType, "text": StringTensorType}
         if inputs.kinds is None:
             types = [("X", DoubleTensorType([None, inputs.width]))]
         else:
             types = [(name, kinds[kind]([None, 1])) for name, kind in inputs.kinds.items()]
+            _require_texts(found, inputs.kinds)
         try:
             converted = skl2onnx.convert_sklearn(
                 model,
                 name="model",  # the default is another one each time
                 initial_types=types,
                 options=_options(_last(model)),
-                custom_conversion_functions=exact | imputation.converters() | encoders,
-                custom_shape_calculators=dict.fromkeys(exact, set_types) | dict.fromkeys(encoders, encoding.set_types),
+                custom_conversion_functions=exact | imputation.converters() | encoders | counters | labelling,
+                custom_shape_calculators=dict.fromkeys([*exact, *labelling], set_types)
+                | dict.fromkeys(encoders, encoding.set_types)
+                | dict.fromkeys(counters, vectorizers.set_types),
                 custom_parsers={kind: _outputs for kind in exact if not kind.__module__.startswith("sklearn.")}
-                | dict.fromkeys(encoders, _outputs),  # in 64 bits: a later step's types follow from these
-                target_opset={"": 17, "ai.onnx.ml": 3},
+                # In 64 bits: a later step's types follow from these.
+                | dict.fromkeys([*encoders, *counters, *labelling], _outputs),
+                target_opset={"": 17, "ai.onnx.ml": 3},  # com.microsoft is ONNX Runtime's own
             )
         except NotTranslatable:
             raise
@@ -79,11 +90,37 @@ class SklearnConverter:
             f"skl2onnx {skl2onnx.__version__}",
             imputation.MISSING_TEXT,
             _known_texts(model),
+            words=found,
+            rows_at_once=vectorizers.rows_at_once(model),
         )
 
     def critical_rows(self, model: Any, base: Any, generator: np.random.Generator) -> dict[str, Any]:
-        """Return rows at the thresholds of trees."""
-        return {"threshold": threshold_rows(model, base, generator)}
+        """Return rows at the thresholds of trees, and texts of a vectorizer's words and of others."""
+        model = _searched(model)
+        return {
+            "threshold": threshold_rows(model, base, generator),
+            "words": vectorizers.text_rows(model, base, generator),
+        }
+
+
+def _searched(model: Any) -> Any:
+    """Return the model that a search of parameters chose, which answers for it; another model as it is."""
+    return getattr(model, "best_estimator_", model)
+
+
+def _columns(model: Any) -> list[str]:
+    """Return the columns that a pipeline's first step chooses by name, as often as it chooses them."""
+    chosen: list[str] = []
+    for _, _, columns in getattr([*_steps(model), model][0], "transformers_", ()):
+        names = [columns] if isinstance(columns, str) else list(columns) if isinstance(columns, list) else []
+        chosen += [name for name in names if isinstance(name, str)]
+    return chosen
+
+
+def _require_texts(words: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
+    for name in words:
+        if kinds.get(name) != "text":
+            raise NotTranslatable(f"the column '{name}' goes to a vectorizer, and the example has no texts there")
 
 
 def _steps(model: Any) -> list[Any]:
@@ -123,7 +160,8 @@ def _options(last: Any) -> dict[int, dict[str, bool]]:
     """Options of skl2onnx, whose classifiers answer a map by class unless they have one; own graphs take none."""
     if not classifies(last):
         return {}
-    return {id(last): {"zipmap": False} if type(last).__module__.startswith("sklearn.") else {}}
+    own = type(last) in linear.converters() or not type(last).__module__.startswith("sklearn.")
+    return {id(last): {} if own else {"zipmap": False}}
 
 
 def _outputs(scope: Any, model: Any, inputs: Any, custom_parsers: Any = None) -> Any:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from .converters import NotTranslatable
 
+_DOMAINS = {"TreeEnsembleRegressor": "ai.onnx.ml", "LabelEncoder": "ai.onnx.ml", "Tokenizer": "com.microsoft"}
+
 
 class GraphWriter:
     """Adds nodes and constants to skl2onnx's ``container``, with names that are unique in its ``scope``."""
@@ -28,7 +30,7 @@ class GraphWriter:
             list(inputs),
             [name],
             name=self._scope.get_unique_operator_name(kind),
-            op_domain="ai.onnx.ml" if kind in ("TreeEnsembleRegressor", "LabelEncoder") else "",
+            op_domain=_DOMAINS.get(kind, ""),
             op_version=version,
             **attributes,
         )

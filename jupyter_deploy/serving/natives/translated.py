@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 import numpy as np
 
 from ..values.validation import InvalidInstances
+from .words import Words, splitter
 
 BEYOND_R = "beyond R's whole numbers (32 bits)"
 
@@ -36,11 +37,13 @@ class TranslatedForm(TranslatedAnswer):
 
     ``columns`` are the names of the columns in the model's order; None: the model takes an array. ``kinds`` has, for a
     graph with one input a column, the kind of each by name: ``number`` or ``text``; None: the graph takes one array,
-    ``X``.
+    ``X``. With kinds and without columns the model takes a list of texts, and so does the graph's one input.
     ``dtype`` and ``ndim`` are those of the original's answers. ``missing_text`` is the text by which the graph knows a
     missing one; ``known`` has, for columns where the original raises on other texts, those that it takes; ``refused``
     the positions of the columns where it raises on a number, by its kind in ``UNUSUAL``. ``table``: the dtypes of a
     data frame's columns (``TableTypes``); absent: the model takes an array, or a frame that only pandas can make.
+    ``words``: how the words of a text are found, by the input that takes words. ``rows_at_once``: the most rows of one
+    call of the graph; absent: any.
     """
 
     method: str
@@ -53,6 +56,8 @@ class TranslatedForm(TranslatedAnswer):
     known: NotRequired[dict[str, list[str]]]
     refused: NotRequired[dict[str, list[int]]]
     table: NotRequired[dict[str, str]]
+    words: NotRequired[dict[str, Words]]
+    rows_at_once: NotRequired[int]
 
 
 class TranslatedModel:
@@ -61,6 +66,7 @@ class TranslatedModel:
     def __init__(self, session: Any, form: TranslatedForm) -> None:
         self.session = session
         self.form = form
+        self._splitters = {name: splitter(words) for name, words in form.get("words", {}).items()}
 
     def __getattr__(self, name: str) -> Callable[[Any], Any]:
         if name == self.__dict__.get("form", {}).get("method"):
@@ -69,8 +75,7 @@ class TranslatedModel:
 
     def _answer(self, table: Any) -> Any:
         """Answer a table of n rows: n answers, as the original's method gives them."""
-        (answer,) = self.session.run([self.form["output"]], self.feeds(table))
-        answer = np.asarray(answer)
+        answer = self._run(self.feeds(table))
         if self.form["ndim"] == 1 or answer.ndim == 1:
             answer = answer.reshape((-1, 1)[: self.form["ndim"]])
         answer = answer.astype(self.form["dtype"])
@@ -81,6 +86,22 @@ class TranslatedModel:
         if self.form.get("listed"):
             return [None if text == self.form.get("missing_text") else text for text in answer.tolist()]
         return answer
+
+    def _run(self, feeds: dict[str, Any]) -> Any:
+        """Return the graph's output, in parts of ``rows_at_once`` rows."""
+        most = self.form.get("rows_at_once", 0)
+        count = len(next(iter(feeds.values())))
+        parts = (
+            [
+                self.session.run(
+                    [self.form["output"]], {name: feed[begin : begin + most] for name, feed in feeds.items()}
+                )
+                for begin in range(0, count, most)
+            ]
+            if most and count > most
+            else [self.session.run([self.form["output"]], feeds)]
+        )
+        return np.concatenate([answer for (answer,) in parts]) if len(parts) > 1 else np.asarray(parts[0][0])
 
     def feeds(self, table: Any) -> dict[str, Any]:
         """Return the graph's inputs of a table of n rows: arrays of n rows by name; a missing text is ``missing_text``.
@@ -93,6 +114,8 @@ class TranslatedModel:
             The original, a model of R, cannot be given such a number.
         """
         columns, kinds = self.form["columns"], self.form["kinds"]
+        if columns is None and kinds is not None:
+            return {name: self._words(name, table) for name in kinds}
         if columns is not None and hasattr(table, "columns"):
             table = table[columns]
         if kinds is None:
@@ -113,7 +136,20 @@ class TranslatedModel:
         self._check(numbers, column)
         return numbers
 
+    def _words(self, name: str, values: Any) -> Any:
+        """Return the words of each text, n rows by 1."""
+        split = self._splitters[name]
+        words = np.empty((len(values), 1), object)
+        for row, text in enumerate(values):
+            try:
+                words[row, 0] = split(text)
+            except (AttributeError, TypeError) as error:
+                raise ValueError(f"a {type(text).__name__} is no text in row {row}") from error
+        return words
+
     def _texts(self, name: str, values: Any) -> Any:
+        if name in self._splitters:
+            return self._words(name, values)
         missing_text = self.form.get("missing_text")
         if hasattr(values, "to_numpy"):
             texts: Any = values.astype(str).to_numpy(dtype=object)

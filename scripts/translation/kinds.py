@@ -205,10 +205,25 @@ def _pipelines() -> list[tuple[str, Any, Any, Any]]:
 def _texts() -> list[tuple[str, Any, Any, Any]]:
     logistic = linear_model.LogisticRegression()
     text = feature_extraction.text
+    columns = compose.ColumnTransformer(
+        [("numbers", preprocessing.StandardScaler(), NUMERIC), ("comment", text.TfidfVectorizer(), "comment")]
+    )
     return [
         ("CountVectorizer", pipeline.make_pipeline(text.CountVectorizer(), logistic), TEXTS, YES),
         ("TfidfVectorizer", pipeline.make_pipeline(text.TfidfVectorizer(), logistic), TEXTS, YES),
-    ]
+        ("TfidfVectorizer of one to two words, without accents",
+         pipeline.make_pipeline(text.TfidfVectorizer(ngram_range=(1, 2), strip_accents="unicode"), logistic),
+         TEXTS, YES),
+        ("CountVectorizer, TfidfTransformer, LinearSVC",
+         pipeline.make_pipeline(text.CountVectorizer(), text.TfidfTransformer(), svm.LinearSVC()), TEXTS, YES),
+        ("CountVectorizer, MultinomialNB",
+         pipeline.make_pipeline(text.CountVectorizer(), naive_bayes.MultinomialNB()), TEXTS, YES),
+        ("TfidfVectorizer of a column, scaler",
+         pipeline.make_pipeline(columns, logistic), PEOPLE.assign(comment=TEXTS), YES),
+        ("TfidfVectorizer of characters",
+         pipeline.make_pipeline(text.TfidfVectorizer(analyzer="char"), logistic), TEXTS, YES),
+        ("HashingVectorizer", pipeline.make_pipeline(text.HashingVectorizer(), logistic), TEXTS, YES),
+    ]  # fmt: skip
 
 
 def _boosters() -> Iterator[Kind]:

@@ -85,9 +85,14 @@ def check(original: Callable[[Any], Any], answer: Callable[[Any], Any], table: A
 
 
 def check_rows(table: Any) -> Any:
-    """Rows like the training table's: a third as they are, a third with noise, a third of values shuffled by column."""
+    """Rows like the training table's: a third as they are, a third with noise, a third of values shuffled by column.
+
+    The noise of a text is letters, and its values are its words.
+    """
     chance = np.random.default_rng(SEED)
     parts = CHECKED // 3
+    if isinstance(table, list):
+        return _text_rows(table, chance)
     if hasattr(table, "columns"):
         rows = table.iloc[chance.integers(0, len(table), CHECKED)].reset_index(drop=True)
         for name in rows.columns:
@@ -106,6 +111,21 @@ def check_rows(table: Any) -> Any:
     for column in range(rows.shape[1]):
         rows[parts : 2 * parts, column] = values[chance.integers(0, len(values), parts), column]
     return rows
+
+
+def _text_rows(table: list[str], chance: np.random.Generator) -> list[str]:
+    chosen = [table[place] for place in chance.integers(0, len(table), CHECKED).tolist()]
+    words = sorted({word for text in table for word in text.split()})
+    letters = sorted({*"".join(table), *" ,.!'-\nİßé\u0301"})
+    parts = CHECKED // 3
+    for row in range(2 * parts):
+        text = list(chosen[row])
+        if row < parts:
+            text[int(chance.integers(len(text)))] = letters[int(chance.integers(len(letters)))]
+            chosen[row] = "".join(text)
+        else:
+            chosen[row] = " ".join(words[place] for place in chance.integers(0, len(words), 8).tolist())
+    return chosen
 
 
 def timed(original: Callable[[Any], Any], answer: Callable[[Any], Any], row: Any) -> tuple[float, float]:

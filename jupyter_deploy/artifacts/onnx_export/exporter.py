@@ -134,6 +134,7 @@ def _manifest(manifest: Manifest, data: dict[str, Any], about: dict[str, Any]) -
         "inputs": data["inputs"],
         "output": form["output"],
         "missing_text": form.get("missing_text"),
+        "words": form.get("words", {}),
         "raises": {
             "texts other than": form.get("known", {}),
             "numbers": {

@@ -11,6 +11,7 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import GradientBoostingRegressor, RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -42,11 +43,19 @@ def _loans():
     return make_pipeline(columns, LogisticRegression())
 
 
+REVIEWS = [" ".join(RANDOM.choice(["good", "bad", "Größe", "new", "york"], 4).tolist()) for _ in range(80)]
+
+
+def _texts():
+    return make_pipeline(TfidfVectorizer(ngram_range=(1, 2)), LogisticRegression())
+
+
 MODELS = {
     "a forest of texts": (RandomForestClassifier(10, random_state=0), X, np.array(["no", "yes"])[Y], "predict"),
     "a pipeline by column": (_loans(), LOANS, PAID, "predict_proba"),
     "a pipeline's labels": (_loans(), LOANS, PAID, "predict"),
     "numbers": (GradientBoostingRegressor(n_estimators=10, random_state=0), X, X[:, 0], "predict"),
+    "texts": (_texts(), REVIEWS, np.array(["no", "yes"])[[int("good" in text) for text in REVIEWS]], "predict_proba"),
     "32 bits": (XGBClassifier(n_estimators=10, random_state=0), X, Y, "predict_proba"),
 }
 
@@ -111,6 +120,15 @@ def test_the_data_set_has_rows_of_each_origin_and_none_of_the_training_table(exp
     forest = json.loads((exports["a forest of texts"] / "manifest.json").read_text())
     assert "threshold" in forest["conformance"]["rows"]
     assert forest["raises"]["numbers"]["infinite"] == list(range(30))
+
+
+def test_an_export_of_texts_says_how_their_words_are_found(exports):
+    manifest = json.loads((exports["texts"] / "manifest.json").read_text())
+    words = {"pattern": TfidfVectorizer().token_pattern, "lower": True, "accents": "", "stop": []}
+    assert manifest["words"] == {"X": words}
+    assert manifest["inputs"] == [{"name": "X", "type": "string", "columns": ["X"]}]
+    assert set(manifest["conformance"]["rows"]) == {"example", "random", "words"}
+    assert json.loads((exports["numbers"] / "manifest.json").read_text())["words"] == {}
 
 
 def test_the_manifest_has_the_digests_of_all_files(exports):

@@ -17,7 +17,7 @@ from jupyter_deploy.domain.capture.artifacts import CONFORMANCE
 from jupyter_deploy.serving.natives.translated import TranslatedModel
 from jupyter_deploy.system.digests import sha256
 
-from .rows import proof_rows
+from .rows import proof_rows, taken, width_of
 
 _ROWS = 100
 """The most rows of each origin."""
@@ -35,7 +35,7 @@ def write_conformance(original: Any, translated: TranslatedModel, example: Any, 
     values and rows in the exported files, and those whose label is missing, or that R drew in a tie of votes.
     """
     answer = getattr(original, translated.form["method"])
-    most = max(1, min(_ROWS, _VALUES // max(1, _width(example))))
+    most = max(1, min(_ROWS, _VALUES // max(1, width_of(example))))
     rows: list[list[Any]] = []
     answers: list[list[Any]] = []
     origins: dict[str, int] = {}
@@ -63,14 +63,7 @@ def write_conformance(original: Any, translated: TranslatedModel, example: Any, 
 def _spread(table: Any, most: int) -> Any:
     """Return at most ``most`` rows of a table, evenly spread."""
     places = np.unique(np.linspace(0, len(table) - 1, min(len(table), most)).astype(int))
-    if isinstance(table, list):
-        return [table[place] for place in places.tolist()]
-    return table.iloc[places] if hasattr(table, "iloc") else table[places]
-
-
-def _width(example: Any) -> int:
-    """Return the number of columns; 1 of a list of texts."""
-    return 1 if isinstance(example, list) else int(example.shape[1])
+    return taken(table, places)
 
 
 def _answered(
@@ -106,7 +99,7 @@ def _inputs(translated: TranslatedModel, example: Any) -> list[dict[str, Any]]:
     """Return the graph's inputs with their names, types and columns."""
     kinds = translated.form["kinds"]
     if kinds is None:
-        columns = translated.form["columns"] or [str(place) for place in range(_width(example))]
+        columns = translated.form["columns"] or [str(place) for place in range(example.shape[1])]
         return [{"name": "X", "type": "double", "columns": columns}]
     types = {"number": "double", "text": "string"}
     return [{"name": name, "type": types[kind], "columns": [name]} for name, kind in kinds.items()]

@@ -17,7 +17,7 @@ from jupyter_deploy.serving.values.plain_table_types import TEXT
 
 from .converters import GraphInput, NotTranslatable, converter_of
 from .proof import REMEDY, prove
-from .rows import proof_rows
+from .rows import proof_rows, width_of
 from .vectorizers import TEXTS
 
 
@@ -54,8 +54,7 @@ def translate(
         by_column = converter.by_column(model)
         example = _rows(seen.example, by_column=by_column)
         kinds = _kinds(example) if by_column else None
-        width = 1 if isinstance(example, list) else int(example.shape[1])
-        graph = converter.convert(model, method, GraphInput(width, kinds))
+        graph = converter.convert(model, method, GraphInput(width_of(example), kinds))
         original: Callable[[Any], Any] = getattr(model, method)
         answer, shape = _form_of(original(example), frames=graph.frames)
         form: TranslatedForm = {

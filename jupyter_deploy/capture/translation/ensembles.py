@@ -75,8 +75,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     probabilities = writer.node("Identity", [answers], operator.outputs[1].full_name)
     scores = probabilities
     if ensemble.by_sum:
-        zero = writer.node("Mul", [sums, writer.constant("zero", np.zeros(1))])
-        scores = writer.node("Concat", [zero, sums], axis=1) if len(ensemble.start) == 1 else sums
+        scores = writer.beside_zero(sums) if len(ensemble.start) == 1 else sums
     writer.labels(np.asarray(model.classes_), scores, operator.outputs[0].full_name)
 
 

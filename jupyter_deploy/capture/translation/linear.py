@@ -33,8 +33,7 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
     coefficients = writer.constant("coefficients", np.atleast_2d(model.coef_).T)
     products = writer.node("MatMul", [writer.columns(operator), coefficients])
     scores = writer.node("Add", [products, writer.constant("intercepts", np.reshape(model.intercept_, (1, -1)))])
-    if len(model.classes_) == 2:  # the second class where the score is above 0
-        zero = writer.node("Mul", [scores, writer.constant("zero", np.zeros(1))])
-        scores = writer.node("Concat", [zero, scores], axis=1)
+    if len(model.classes_) == 2:
+        scores = writer.beside_zero(scores)
     scores = writer.node("Identity", [scores], operator.outputs[1].full_name)
     writer.labels(np.asarray(model.classes_), scores, operator.outputs[0].full_name)

@@ -17,6 +17,7 @@ from jupyter_deploy.domain.errors import NotTranslated
 from jupyter_deploy.domain.evidence.flips import share_of_flips
 from jupyter_deploy.serving.natives.translated import TranslatedModel
 
+from .rows import taken
 from .unequal_rows import UnequalRow, table_of
 
 REMEDY = "deploy it without --engine; --engine auto does that by itself, and says why"
@@ -197,8 +198,7 @@ def _one_by_one(original: Callable[[Any], Any], table: Any) -> tuple[Any, Any]:
         with contextlib.suppress(Exception):
             answers.append(np.asarray(original(table[row : row + 1])))
             rows.append(row)
-    answered = table.iloc[rows] if hasattr(table, "iloc") else [table[row] for row in rows]
-    return answered, np.concatenate(answers) if answers else np.empty(0)
+    return taken(table, rows), np.concatenate(answers) if answers else np.empty(0)
 
 
 @contextlib.contextmanager

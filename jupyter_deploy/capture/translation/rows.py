@@ -29,9 +29,7 @@ def proof_rows(model: Any, example: Any, training: Any) -> dict[str, Any]:
     base = example
     if training is not None and _fits(training, example):
         rows = generator.permutation(len(training))[:_TRAINING]
-        base = training.iloc[rows] if hasattr(training, "iloc") else np.asarray(training)[rows]
-        if isinstance(example, list):
-            base = base.tolist()
+        base = taken(list(training) if isinstance(example, list) else training, rows)
         base = base[list(example.columns)] if hasattr(example, "columns") else base
         parts["training"] = base
     parts["random"] = _random(base, generator)
@@ -41,6 +39,18 @@ def proof_rows(model: Any, example: Any, training: Any) -> dict[str, Any]:
     if len(categories):
         parts["category"] = categories
     return parts
+
+
+def taken(table: Any, places: Any) -> Any:
+    """Return the rows at places, of a table, an array or a list."""
+    if isinstance(table, list):
+        return [table[place] for place in places]
+    return table.iloc[places] if hasattr(table, "iloc") else np.asarray(table)[places]
+
+
+def width_of(example: Any) -> int:
+    """Return the number of columns; 1 of a list of texts."""
+    return 1 if isinstance(example, list) else int(example.shape[1])
 
 
 def _categories(base: Any, generator: np.random.Generator) -> Any:

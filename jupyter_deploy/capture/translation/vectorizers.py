@@ -72,7 +72,7 @@ def vectorizers_of(model: Any) -> dict[str, Any]:
         if takes_texts(transformer):
             (one,) = vectorizers_of(transformer).values()
             if not isinstance(columns, str):
-                raise NotTranslatable(f"{type(one).__name__} of columns that are chosen otherwise than by a name")
+                raise NotTranslatable(f"a ColumnTransformer must give {type(one).__name__} one column, by its name")
             if columns in found:
                 raise NotTranslatable(f"the column '{columns}' goes to two vectorizers")
             found[columns] = one
@@ -106,11 +106,9 @@ def convert(scope: Any, operator: Any, container: Any) -> None:
 
     model = operator.raw_operator
     writer = GraphWriter(scope, container)
-    one_text = writer.constant("texts", np.array([-1], np.int64))
-    texts = writer.node("Reshape", [operator.inputs[0].full_name, one_text])
-    words = writer.node(
-        "Tokenizer", [texts], version=1, mark=0, mincharnum=1, pad_value=NO_WORD, tokenexp="[^ ]+"
-    )  # fmt: skip
+    flat = writer.constant("shape", np.array([-1], np.int64))
+    texts = writer.node("Reshape", [operator.inputs[0].full_name, flat])
+    words = writer.node("Tokenizer", [texts], version=1, mark=0, mincharnum=1, pad_value=NO_WORD, tokenexp="[^ ]+")
     terms = _terms(model)
     low, high = model.ngram_range
     ordered = sorted(terms, key=lambda term: (len(term[0]), term[1]))

@@ -70,6 +70,11 @@ class GraphWriter:
             return self.node("Concat", names, axis=1)
         return str(names[0])
 
+    def beside_zero(self, score: str) -> str:
+        """Add a column of 0 before the one of ``score`` (n rows by 1): the second class is that above 0."""
+        zero = self.node("Mul", [score, self.constant("zero", np.zeros(1))])
+        return self.node("Concat", [zero, score], axis=1)
+
     def labels(self, classes: NDArray[Any], scores: str, output: str) -> None:
         """Add the class with the largest of ``scores`` (n rows, a column a class); the first of equal ones.
 

@@ -89,19 +89,12 @@ class TranslatedModel:
 
     def _run(self, feeds: dict[str, Any]) -> Any:
         """Return the graph's output, in parts of ``rows_at_once`` rows."""
-        most = self.form.get("rows_at_once", 0)
-        count = len(next(iter(feeds.values())))
-        parts = (
-            [
-                self.session.run(
-                    [self.form["output"]], {name: feed[begin : begin + most] for name, feed in feeds.items()}
-                )
-                for begin in range(0, count, most)
-            ]
-            if most and count > most
-            else [self.session.run([self.form["output"]], feeds)]
-        )
-        return np.concatenate([answer for (answer,) in parts]) if len(parts) > 1 else np.asarray(parts[0][0])
+        outputs, most = [self.form["output"]], self.form.get("rows_at_once")
+        count = len(next(iter(feeds.values()))) if most else 0
+        if not most or count <= most:
+            return np.asarray(self.session.run(outputs, feeds)[0])
+        parts = ({name: feed[begin : begin + most] for name, feed in feeds.items()} for begin in range(0, count, most))
+        return np.concatenate([self.session.run(outputs, part)[0] for part in parts])
 
     def feeds(self, table: Any) -> dict[str, Any]:
         """Return the graph's inputs of a table of n rows: arrays of n rows by name; a missing text is ``missing_text``.
